@@ -1,0 +1,160 @@
+"""The kept state of a training run: atomic writes, identity, resume.
+
+A checkpoint is two files. The weights (network and optimizer) go to a new file first; then
+checkpoint.json, which names that file, is renamed into place; then older weights are deleted. A
+kill at any moment leaves the former pair or the new one.
+"""
+
+import ast
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+TRAINING_CODE = ("lab", "layers", "losses", "models", "nogan", "train")  # modules of lib
+
+
+class Run:
+    """The kept state of one training run: resumes it, saves it, finishes it.
+
+    `trainers` are what is trained (their weights and their optimizers' are the state), `network`
+    what is wanted in the end. `rows` is the history, `state` anything else that must survive.
+    """
+
+    def __init__(self, folder, trainers, network, settings, data):
+        self.folder, self.trainers, self.network = Path(folder), trainers, network
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.identity = _digest(
+            [settings, data, code_digest(), keras.backend.backend()]
+            + [weights_digest(trainer) for trainer in trainers]
+        )
+        self.rows, self.state, self.start, self.finished = [], {}, 0, False
+        saved = read_json(self.folder / "checkpoint.json")
+        if not saved or saved["identity"] != self.identity:
+            self._drop(())
+            return
+        self.rows, self.state, self.start = saved["rows"], saved["state"], saved["done"]
+        self.finished = saved["finished"] and (self.folder / "model.keras").is_file()
+        if self.finished:
+            network.load_weights(self.folder / "model.keras")
+        elif all((self.folder / name).is_file() for name in self._names(self.start)):
+            for trainer, name in zip(trainers, self._names(self.start), strict=True):
+                trainer.optimizer.build(trainer.trainable_variables)
+                trainer.load_weights(self.folder / name)
+        else:  # its files were deleted by hand
+            self.rows, self.state, self.start, self.finished = [], {}, 0, False
+
+    def save(self, done):
+        """Keep the state after `done` epochs (or steps), then drop the one before."""
+        self.start, names = done, self._names(done)
+        for trainer, name in zip(self.trainers, names, strict=True):
+            write_weights(trainer, self.folder / name)
+        self._write(finished=False)
+        self._drop(names)
+
+    def save_best(self, done):
+        """Keep the network's weights of this moment as the best so far."""
+        name = f"best-{done:06d}.weights.h5"
+        write_weights(self.network, self.folder / name)
+        self.state["best"] = name
+
+    def finish(self, warnings=()):
+        """Write model.keras, history.csv and params.json; the checkpoint is no longer needed."""
+        if self.state.get("best"):
+            self.network.load_weights(self.folder / self.state["best"])
+        write_model(self.network, self.folder / "model.keras")
+        write_text(self.folder / "history.csv", pd.DataFrame(self.rows).to_csv(index=False))
+        trainable = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
+        params = {
+            "parameters": self.network.count_params(),
+            "trainable": trainable,
+            "settings": self.settings,
+            "warnings": list(warnings),
+        }
+        write_text(self.folder / "params.json", json.dumps(params, indent=2))
+        self.finished = True
+        self._write(finished=True)
+        self._drop(())
+
+    def _names(self, done):
+        return [f"checkpoint-{done:06d}-{part}.weights.h5" for part in range(len(self.trainers))]
+
+    def _drop(self, keep):
+        """Delete weights that no state needs any more."""
+        for old in self.folder.glob("*.weights.h5"):
+            if old.name not in (*keep, self.state.get("best") if keep else None):
+                old.unlink()
+
+    def _write(self, finished):
+        saved = {
+            "identity": self.identity,
+            "done": self.start,
+            "finished": finished,
+            "rows": self.rows,
+            "state": self.state,
+        }
+        write_text(self.folder / "checkpoint.json", json.dumps(saved))
+
+
+def write_text(path, text):
+    """Write a text file so that it is never half there."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def write_weights(model, path):
+    """Save a model's weights, its optimizer's too if it has one; `path` ends in .weights.h5."""
+    temporary = path.with_name(f"part-{os.getpid()}.weights.h5")
+    model.save_weights(temporary)
+    os.replace(temporary, path)
+
+
+def write_model(network, path):
+    """Save a whole network as a .keras file."""
+    temporary = path.with_name(f"part-{os.getpid()}.keras")
+    network.save(temporary)
+    os.replace(temporary, path)
+
+
+def read_json(path):
+    """The content of a JSON file, or None if there is none."""
+    path = Path(path)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def weights_digest(model):
+    """SHA-256 of a model's weights: says which initial state a run started from."""
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        values = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        digest.update(f"{values.shape} {values.dtype}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def code_digest(modules=TRAINING_CODE):
+    """SHA-256 of modules of lib as the interpreter sees them: comments and docstrings left out."""
+    digest = hashlib.sha256()
+    for name in modules:
+        tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and _is_docstring(body[0]):
+                body[0] = ast.Pass()
+        digest.update(ast.unparse(tree).encode())
+    return digest.hexdigest()
+
+
+def _is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+
+
+def _digest(values):
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,97 @@
+"""What training makes small: distances between colours, between features, and real or not.
+
+Every function takes tensors, true before pred, and gives a scalar: the mean over photos, pixels and
+channels. `ab_scaled` is ab / 110 (see `lab.scale`).
+
+References
+----------
+Johnson, Alahi, Fei-Fei (2016), Perceptual Losses for Real-Time Style Transfer (feature loss).
+Goodfellow et al. (2014), Generative Adversarial Nets (binary cross-entropy). Antic, DeOldify
+(feature loss and its use in NoGAN).
+"""
+
+import keras
+from keras import ops
+
+from lib.models import xception_encoder
+
+# Xception's features just before a max-pooling, at 1/2, 1/4 and 1/8 of the side, with the
+# proportions that DeOldify gives to its three depths.
+FEATURE_LAYERS = {
+    "block2_sepconv2_bn": 0.2,
+    "block3_sepconv2_bn": 0.7,
+    "block4_sepconv2_bn": 0.1,
+}
+HUBER_KNEE = 0.1  # in ab_scaled: 11 CIELAB units
+
+
+def mse(ab_true, ab_pred):
+    """Mean squared error. Its best guess at a coin toss is the mean of both colours: grey-brown."""
+    return ops.mean(ops.square(ab_pred - ab_true))
+
+
+def mae(ab_true, ab_pred):
+    """Mean absolute error. Its best guess at a coin toss is the likelier colour, the median."""
+    return ops.mean(ops.abs(ab_pred - ab_true))
+
+
+def rmse(ab_true, ab_pred):
+    """Root of the mean squared error of the batch: the paper's equation 2 as a loss (section 3.5)."""
+    return ops.sqrt(mse(ab_true, ab_pred) + 1e-12)
+
+
+def huber(ab_true, ab_pred):
+    """Squared below `HUBER_KNEE`, absolute above (Huber 1964), per channel."""
+    distance = ops.abs(ab_pred - ab_true)
+    small = ops.minimum(distance, HUBER_KNEE)
+    return ops.mean(0.5 * ops.square(small) + HUBER_KNEE * (distance - small))
+
+
+LOSSES = {"mse": mse, "mae": mae, "rmse": rmse, "huber": huber}
+
+
+def get(name):
+    """The colour loss of that name; ValueError names the known ones."""
+    if name not in LOSSES:
+        raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
+    return LOSSES[name]
+
+
+@keras.saving.register_keras_serializable(package="colorization")
+class FeatureLoss(keras.Model):
+    """How far apart two photos are in the features of a frozen Xception.
+
+    Called with rgb_true and rgb_pred, both (N, H, W, 3) in [0, 1]. For each of `FEATURE_LAYERS` the
+    mean absolute difference is divided by the mean size of the true features, so that the layers'
+    weights mean the same whatever weights Xception has; then the weighted sum is taken.
+
+    Parameters
+    ----------
+    xception : keras.Model
+        From `models.load_xception`.
+    """
+
+    def __init__(self, xception):
+        super().__init__(name="feature_loss")
+        self.extractor = xception_encoder(xception, FEATURE_LAYERS)
+        self.extractor.trainable = False
+
+    def build(self, input_shape):
+        self.built = True  # its part is built already
+
+    def call(self, rgb_true, rgb_pred):
+        true = self.extractor(rgb_true * 2.0 - 1.0, training=False)
+        pred = self.extractor(rgb_pred * 2.0 - 1.0, training=False)
+        return sum(
+            weight * ops.mean(ops.abs(p - t)) / (ops.mean(ops.abs(t)) + 1e-6)
+            for weight, t, p in zip(FEATURE_LAYERS.values(), true, pred, strict=True)
+        )
+
+
+def binary_cross_entropy(real, logits):
+    """The critic's loss: -log of the probability it gives to the right answer, from logits.
+
+    `real` is 1 for real, 0 for generated, of the shape of `logits`. A critic that knows nothing
+    (logits of zero) scores log 2 = 0.693.
+    """
+    return ops.mean(ops.maximum(logits, 0.0) - logits * real + ops.softplus(-ops.abs(logits)))

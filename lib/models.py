@@ -1,0 +1,321 @@
+"""The paper's four models, as Keras functional graphs that read like their diagrams.
+
+Every colorization network takes lightness_scaled (N, H, W, 1) in [-1, 1] and gives ab_scaled
+(N, H, W, 2), linear, about [-1, 1] (see `lab.scale`). All but the autoencoder take any H and W.
+Layers are named `<block>_<part>`: the diagrams of the report are drawn from these names.
+
+References
+----------
+The paper, sections 3.3 to 3.6. Iizuka, Simo-Serra, Ishikawa (2016), Let there be Color! (fusion of
+global and local features). Chollet (2017), Xception. Ronneberger, Fischer, Brox (2015), U-Net.
+Isola, Zhu, Zhou, Efros (2017), patch logits. Antic, DeOldify (NoGAN's generator and critic).
+"""
+
+import functools
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from lib import lab
+from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
+
+# Where Xception's features are read: the last activation before each halving of the photo.
+XCEPTION_SKIPS = {
+    2: "block1_conv2_act",
+    4: "block3_sepconv1_act",
+    8: "block4_sepconv1_act",
+    16: "block13_sepconv1_act",
+}
+
+
+def build_cnn(filters=32):
+    """The CNN of section 3.3: encoder, global feature extractor, decoder; 8 blocks.
+
+    Strides take the place of pooling, batch normalization ends each block, and the output is
+    linear. Global features, one vector a photo, are joined to the local ones at every place.
+
+    Parameters
+    ----------
+    filters : int
+        Channels of the first block; the widest have four times as many. 32 gives 1.2 M weights.
+    """
+    lightness = keras.Input((None, None, 1), name="lightness")
+    x = _block(lightness, "encode1", filters, stride=2)  # H/2
+    x = _block(x, "encode2", 2 * filters, stride=2)  # H/4
+    x = _block(x, "encode3", 4 * filters, stride=2)  # H/8
+    local = _block(x, "encode4", 4 * filters)  # H/8, local features
+
+    x = _block(local, "global5", 4 * filters, stride=2)  # H/16
+    x = layers.GlobalAveragePooling2D(keepdims=True, name="global5_mean")(x)  # 1 x 1
+    x = layers.Dense(4 * filters, activation="relu", name="global5_dense")(x)
+    everywhere = ResizeTo(8, name="fuse6_repeat")([x, lightness])  # H/8, the same at each place
+    x = layers.Concatenate(name="fuse6_concat")([local, everywhere])
+    x = _block(x, "fuse6", 4 * filters, kernels=(1,))
+
+    for number, (shrink, channels) in enumerate([(4, 2 * filters), (2, filters)], start=7):
+        x = ResizeTo(shrink, name=f"decode{number}_up")([x, lightness])  # H/4, H/2
+        x = _block(x, f"decode{number}", channels)
+    x = ResizeTo(1, name="output_up")([x, lightness])  # H
+    return keras.Model(lightness, _output(x), name="cnn")
+
+
+def build_autoencoder(image_size, filters=32, code=256):
+    """The autoencoder of section 3.4: 4 convolutions, Flatten, 2 Dense, Reshape; 4 transposed.
+
+    Parameters
+    ----------
+    image_size : int
+        Side of the photos in pixels; the two Dense layers fix it.
+    filters : int
+        Channels of the first convolution; doubled twice.
+    code : int
+        Length of the vector that everything must pass through. At 200 px, 32 filters and a code
+        of 256 give 11.5 M weights, almost all in the two Dense layers.
+    """
+    widths = [filters, 2 * filters, 4 * filters, 4 * filters]
+    side = -(-image_size // 16)  # four strides of 2, rounded up
+    lightness = keras.Input((image_size, image_size, 1), name="lightness")
+    x = lightness
+    for number, channels in enumerate(widths, start=1):  # S/2, S/4, S/8, S/16
+        x = layers.Conv2D(channels, 3, 2, "same", activation="relu", name=f"encode{number}_conv")(x)
+        x = _norm(name=f"encode{number}_norm")(x)
+    x = layers.Flatten(name="code_flatten")(x)
+    x = layers.Dense(code, activation="relu", name="code_dense")(x)
+    x = layers.Dense(side * side * widths[-1] // 2, activation="relu", name="expand_dense")(x)
+    x = layers.Reshape((side, side, widths[-1] // 2), name="expand_reshape")(x)
+    for number, channels in enumerate([*widths[2::-1]], start=1):  # S/8, S/4, S/2
+        x = layers.Conv2DTranspose(
+            channels, 3, 2, "same", activation="relu", name=f"decode{number}_transpose"
+        )(x)
+        x = _norm(name=f"decode{number}_norm")(x)
+    x = layers.Conv2DTranspose(2, 3, 2, "same", dtype="float32", name="output_transpose")(x)  # S
+    excess = 16 * side - image_size  # the side was rounded up: cut the surplus off
+    ab = layers.Cropping2D((((excess + 1) // 2, excess // 2),) * 2, name="output_ab")(x)
+    return keras.Model(lightness, ab, name="autoencoder")
+
+
+def build_xception(xception, skips=False, fine_tune=False, filters=128):
+    """The CNN on pretrained Xception of section 3.5: Xception encodes, five convolutions decode.
+
+    Parameters
+    ----------
+    xception : keras.Model
+        See `load_xception`.
+    skips : bool
+        Also give the decoder the encoder's finer features. The paper has none: all that the
+        decoder sees is a grid of 1/32 of the photo's side.
+    fine_tune : bool
+        Train the encoder too; otherwise it is frozen, its batch normalization statistics as well.
+    filters : int
+        Channels of the first decoder convolution; halved at each but the last.
+    """
+    lightness = keras.Input((None, None, 1), name="lightness")
+    encoder = xception_encoder(xception, [*XCEPTION_SKIPS.values(), "block14_sepconv2_act"])
+    encoder.trainable = fine_tune
+    *finer, x = encoder(GrayToImageNet(name="gray_input")(lightness))
+    finer = dict(zip(XCEPTION_SKIPS, finer, strict=True))
+    for number, shrink in enumerate([16, 8, 4, 2, 1], start=1):
+        x = ResizeTo(shrink, name=f"decode{number}_up")([x, lightness])
+        if skips and shrink in finer:
+            skip = ResizeTo(shrink, name=f"decode{number}_skip")([finer[shrink], lightness])
+            x = layers.Concatenate(name=f"decode{number}_concat")([x, skip])
+        if number < 5:
+            channels = max(filters >> (number - 1), 16)
+            x = layers.Conv2D(
+                channels, 3, padding="same", use_bias=False, name=f"decode{number}_conv"
+            )(x)
+            x = _norm(name=f"decode{number}_norm")(x)
+            x = layers.ReLU(name=f"decode{number}_relu")(x)
+    return keras.Model(lightness, _output(x), name="xception_skips" if skips else "xception")
+
+
+def build_generator(filters=32, attention=True, spectral=False, xception=None):
+    """NoGAN's generator: a U-Net with self-attention, section 3.6.
+
+    Parameters
+    ----------
+    filters : int
+        Channels at half size; doubled at each further halving, four in all. 32 gives 1.6 M.
+    attention : bool
+        Self-attention at an eighth of the side.
+    spectral : bool
+        Spectral normalization of the decoder's convolutions.
+    xception : keras.Model or None
+        A pretrained Xception (`load_xception`) as the encoder, frozen; None trains one of strided
+        convolutions from scratch.
+    """
+    lightness = keras.Input((None, None, 1), name="lightness")
+    finer = {}
+    if xception is None:
+        x = lightness
+        for number, shrink in enumerate([2, 4, 8, 16], start=1):
+            x = _block(x, f"encode{number}", filters * shrink // 2, stride=2)
+            finer[shrink] = x
+        x = finer.pop(16)
+    else:
+        encoder = xception_encoder(xception, XCEPTION_SKIPS.values())
+        encoder.trainable = False
+        features = encoder(GrayToImageNet(name="gray_input")(lightness))
+        finer = dict(zip(XCEPTION_SKIPS, features, strict=True))
+        x = finer.pop(16)
+    x = _block(x, "central", 8 * filters, kernels=(3,), spectral=spectral)
+    for number, shrink in enumerate([8, 4, 2], start=1):
+        x = ResizeTo(shrink, name=f"decode{number}_up")([x, lightness])
+        skip = ResizeTo(shrink, name=f"decode{number}_skip")([finer[shrink], lightness])
+        x = layers.Concatenate(name=f"decode{number}_concat")([x, skip])
+        x = _block(x, f"decode{number}", filters * shrink // 2, kernels=(3,), spectral=spectral)
+        if attention and shrink == 8:
+            x = SelfAttention(name="attention")(x)
+    x = ResizeTo(1, name="decode4_up")([x, lightness])
+    x = layers.Concatenate(name="decode4_concat")([x, lightness])
+    x = _block(x, "decode4", filters // 2, kernels=(3,), spectral=spectral)
+    return keras.Model(lightness, _output(x), name="generator")
+
+
+def build_critic(filters=32, dropout=0.2):
+    """NoGAN's critic: is this patch of colour real, given the grey photo? Patch logits.
+
+    DeOldify's critic with fewer filters: a strided convolution, then convolution and strided
+    convolution that double the channels, self-attention after the first, and a convolution to one
+    logit a patch. All convolutions are spectrally normalized, leaky ReLU 0.2. Takes
+    [lightness_scaled (N, H, W, 1), ab_scaled (N, H, W, 2)]; gives (N, H/16, W/16, 1), a positive
+    logit for real.
+    """
+    lightness = keras.Input((None, None, 1), name="lightness")
+    ab = keras.Input((None, None, 2), name="ab")
+    leaky = functools.partial(layers.LeakyReLU, negative_slope=0.2)
+    x = layers.Concatenate(name="input_concat")([lightness, ab])
+    x = SpectralConv2D(filters, 4, 2, "same", name="down1_conv")(x)  # H/2
+    x = leaky(name="down1_leaky")(x)
+    x = layers.Dropout(dropout, name="down1_dropout")(x)
+    for number in (2, 3, 4):  # H/4, H/8, H/16
+        channels = filters * 2 ** (number - 1)
+        x = SpectralConv2D(channels // 2, 3, 1, "same", name=f"down{number}_conv")(x)
+        x = leaky(name=f"down{number}_leaky")(x)
+        x = layers.Dropout(dropout, name=f"down{number}_dropout")(x)
+        x = SpectralConv2D(channels, 4, 2, "same", name=f"down{number}_stride")(x)
+        x = leaky(name=f"down{number}_leaky2")(x)
+        if number == 2:
+            x = SelfAttention(name="attention")(x)
+    logits = SpectralConv2D(1, 3, 1, "same", dtype="float32", name="output_logits")(x)
+    return keras.Model([lightness, ab], logits, name="critic")
+
+
+MODELS = {
+    "cnn": build_cnn,
+    "autoencoder": build_autoencoder,
+    "xception": build_xception,
+    "xception_skips": functools.partial(build_xception, skips=True),
+    "generator": build_generator,
+}
+
+
+def load_xception(weights="imagenet"):
+    """Keras's Xception without its classifier.
+
+    Parameters
+    ----------
+    weights : str or None
+        "imagenet" downloads the weights (76 MB, once); a path to a .weights.h5 file loads them;
+        None leaves them random; "auto" tries "imagenet" and falls back to random.
+
+    Returns
+    -------
+    keras.Model
+        Its attribute `weights_used` says "imagenet", the file's name, or "random".
+
+    Raises
+    ------
+    FileNotFoundError
+        If the path does not exist.
+    ConnectionError
+        If "imagenet" is asked for and cannot be downloaded.
+    """
+    if weights in ("imagenet", "auto"):
+        try:
+            return _named(keras.applications.Xception(include_top=False), "imagenet")
+        except Exception as error:  # keras raises a bare Exception when a download fails
+            if weights == "imagenet":
+                raise ConnectionError(
+                    "XCEPTION_WEIGHTS: the ImageNet weights could not be downloaded "
+                    f"({str(error).splitlines()[0]}); give the path of a local .weights.h5 file"
+                ) from None
+            weights = None
+    if weights is None:
+        return _named(keras.applications.Xception(include_top=False, weights=None), "random")
+    path = Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
+    try:
+        return _named(keras.applications.Xception(include_top=False, weights=path), path.name)
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"XCEPTION_WEIGHTS: {weights} does not fit Xception: {reason}") from None
+
+
+def xception_encoder(xception, names):
+    """Xception from its input to the outputs of the named layers, as one model."""
+    outputs = [xception.get_layer(name).output for name in names]
+    return keras.Model(xception.input, outputs, name="xception")
+
+
+def load(path):
+    """Read a saved network: results/<study>/<model>/model.keras. Raises FileNotFoundError."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no trained model at {path}: run its notebook first")
+    return keras.models.load_model(path, compile=False)
+
+
+def predict_ab(network, rgb, batch_size=32):
+    """Predict the ab of photos from their lightness alone.
+
+    Parameters
+    ----------
+    network : keras.Model
+        lightness_scaled to ab_scaled.
+    rgb : array, shape (N, H, W, 3), uint8 or float in [0, 1]
+        Only its L is used.
+
+    Returns
+    -------
+    array, shape (N, H, W, 2), float32, CIELAB units
+    """
+    parts = []
+    for start in range(0, len(rgb), batch_size):
+        batch = np.asarray(rgb[start : start + batch_size])
+        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(batch))
+        ab_scaled = network.predict_on_batch(lightness_scaled)
+        parts.append(np.asarray(lab.unscale(lightness_scaled, ab_scaled))[..., 1:])
+    return np.concatenate(parts)
+
+
+def _block(x, name, channels, stride=1, kernels=(3, 3), spectral=False):
+    """Convolutions with ReLU, the first with the stride, ended by batch normalization."""
+    convolution = SpectralConv2D if spectral else layers.Conv2D
+    for number, kernel in enumerate(kernels, start=1):
+        strides = stride if number == 1 else 1
+        x = convolution(
+            channels, kernel, strides, "same", activation="relu", name=f"{name}_conv{number}"
+        )(x)
+    return _norm(name=f"{name}_norm")(x)
+
+
+def _norm(name):
+    """Batch normalization whose running statistics follow within tens of steps, not hundreds."""
+    return layers.BatchNormalization(momentum=0.9, name=name)
+
+
+def _output(x):
+    """The last convolution: two channels, linear, starting near zero (no colour)."""
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    return layers.Conv2D(
+        2, 3, padding="same", kernel_initializer=small, dtype="float32", name="output_ab"
+    )(x)
+
+
+def _named(xception, weights_used):
+    xception.weights_used = weights_used
+    return xception

@@ -1,0 +1,279 @@
+"""NoGAN: train the generator alone, then the critic alone, then both for a short while.
+
+1. Generator: `train.fit` of a `train.Colorizer` with the feature loss; no critic.
+2. Critic: `train.fit` of a `CriticTrainer`, a binary classifier of real colours against what the
+   generator gives for the same photo. The generator stands still.
+3. Both: `adversarial`. The critic trains until the loss of its batch is below 0.65, then the
+   generator takes one step; the critic learns five times faster. Only the generator's decoder moves.
+
+The best moment of phase 3 was picked by eye by its author, who knew no signal for it. Here a rule
+picks it: see `choose`.
+
+References
+----------
+Antic, DeOldify: the notebooks' recipe (losses, rates, threshold). The paper, section 3.6.
+"""
+
+import json
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+
+from lib import lab, metrics, models
+from lib.checkpoints import Run, write_text
+from lib.losses import binary_cross_entropy
+from lib.train import Batches, Colorizer, has_gpu, memory_advice, watched
+
+CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
+CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
+CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
+RMSE_TOLERANCE = 0.10  # how much RMSE_ab the chosen moment may cost, relative
+DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
+
+
+class _Part(keras.Model):
+    """A model that trains some of its variables; the others are state.
+
+    TensorFlow's trainer reads `trainable_weights`, JAX's and torch's `trainable_variables` and
+    `non_trainable_variables`: all say the same here, or the wrong half would move as well.
+    """
+
+    def _trained(self):
+        raise NotImplementedError
+
+    @property
+    def trainable_variables(self):
+        return self._trained()
+
+    @property
+    def trainable_weights(self):
+        return self._trained()
+
+    @property
+    def non_trainable_variables(self):
+        moving = {id(variable) for variable in self._trained()}
+        return [variable for variable in self.variables if id(variable) not in moving]
+
+    @property
+    def non_trainable_weights(self):
+        return self.non_trainable_variables
+
+    def build(self, input_shape):
+        self.built = True  # its parts are built already
+
+    def adam(self, rate):
+        """DeOldify's optimizer for generator and critic."""
+        return keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9)
+
+
+class CriticTrainer(_Part):
+    """Trains a critic as a binary classifier: true ab is real, the generator's ab is not.
+
+    Both are shown with the same L, in one batch of twice the size. The generator does not move.
+    """
+
+    def __init__(self, critic, generator):
+        super().__init__(name="critic_trainer")
+        self.network, self.generator = critic, generator
+        self.right = keras.metrics.Mean("accuracy")
+
+    def _trained(self):
+        return self.network.trainable_variables
+
+    def call(self, rgb, training=False):
+        lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
+        ab_pred = ops.stop_gradient(self.generator(lightness_scaled, training=False))
+        both = ops.concatenate([ab_true, ops.cast(ab_pred, "float32")])
+        return self.network([ops.concatenate([lightness_scaled] * 2), both], training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return binary_cross_entropy(_real_then_generated(y_pred), y_pred)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        right = ops.equal(y_pred > 0, _real_then_generated(y_pred) > 0)
+        self.right.update_state(ops.cast(right, "float32"))
+        return self.get_metrics_result()
+
+    def settings(self):
+        return {"loss": "binary cross-entropy of patches"}
+
+
+class GeneratorTrainer(_Part, Colorizer):
+    """Trains a generator against a critic that stands still.
+
+    loss = binary cross-entropy of the critic's answers to "real" + `CONTENT_WEIGHT` x (colour loss +
+    feature loss).
+    """
+
+    def __init__(self, generator, critic, loss, feature_loss):
+        Colorizer.__init__(self, generator, loss, feature_loss)
+        self.critic = critic
+
+    def _trained(self):
+        return self.network.trainable_variables
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(x))
+        logits = self.critic([lightness_scaled, y_pred], training=False)
+        content = Colorizer.compute_loss(self, x, y, y_pred, sample_weight, training)
+        return binary_cross_entropy(ops.ones_like(logits), logits) + CONTENT_WEIGHT * content
+
+
+def adversarial(
+    generator,
+    critic,
+    photos,
+    folder,
+    *,
+    steps,
+    batch_size,
+    learning_rate,
+    loss="mae",
+    feature_loss=None,
+    check_every=10,
+    check_photos=200,
+    seed=0,
+    warnings=(),
+):
+    """Phase 3: train generator and critic together, and keep the generator's best moment.
+
+    Parameters
+    ----------
+    generator, critic : keras.Model
+        From phases 1 and 2; both are changed. `generator` ends with the chosen weights.
+    photos : preprocess.Photos
+    folder : path
+        Gets model.keras, params.json, nogan.csv; a killed run goes on from its last check.
+    steps : int
+        Batches shown to the critic. DeOldify: 1 to 3 % of the data.
+    learning_rate : float
+        The generator's; the critic's is `CRITIC_SPEED` times as high.
+    loss, feature_loss
+        See `train.Colorizer`.
+    check_every : int
+        Steps between two looks at the validation photos.
+    check_photos : int
+        How many of them, at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since the
+        check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
+        outputs' over mean of the truths'), seconds, chosen (see `choose`).
+
+    Raises
+    ------
+    FloatingPointError
+        If a loss is not finite.
+    """
+    train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
+    rgb_val = photos.images[photos.rows("val")[:check_photos]]
+    critics, generators = (
+        CriticTrainer(critic, generator),
+        GeneratorTrainer(generator, critic, loss, feature_loss),
+    )
+    trainable = [layer.trainable for layer in generator.layers]
+    for layer in generator.layers:  # the others stand still, with their running statistics
+        layer.trainable = layer.trainable and layer.name.startswith(DECODER)
+    xla = has_gpu()
+    critics.compile(critics.adam(CRITIC_SPEED * learning_rate), jit_compile=xla)
+    generators.compile(generators.adam(learning_rate), jit_compile=xla)
+    settings = {
+        **generators.settings(),
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "check_every": check_every,
+        "check_photos": check_photos,
+        "seed": seed,
+    }
+    for trainer in (critics, generators):
+        trainer(train[0][0])  # builds it
+    run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
+    if run.finished:
+        _restore(generator, trainable)
+        return pd.DataFrame(run.rows)
+    if not run.rows:
+        _check(run, 0, rgb_val, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
+    taken = run.rows[-1]["generator_steps"]
+    recent, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
+    for step in range(run.start + 1, steps + 1):
+        train.epoch, number = divmod(step - 1, len(train))
+        (rgb,) = train[number]
+        with memory_advice("BATCH_SIZE"):
+            recent["critic_loss"].append(_step(critics, rgb, step))
+            if recent["critic_loss"][-1] < CRITIC_THRESHOLD:
+                recent["generator_loss"].append(_step(generators, rgb, step))
+                taken += 1
+        if step % check_every == 0 or step == steps:
+            means = {name: np.mean(v).item() if v else None for name, v in recent.items()}
+            _check(run, step, rgb_val, means, taken, time.perf_counter() - began)
+            recent, began = {name: [] for name in recent}, time.perf_counter()
+    _restore(generator, trainable)
+    run.finish(warnings)
+    log = pd.DataFrame(run.rows)
+    write_text(run.folder / "nogan.csv", log.to_csv(index=False))
+    return log
+
+
+def choose(rows):
+    """Which check of phase 3 to keep: index into `rows`.
+
+    Among the checks that cost at most `RMSE_TOLERANCE` more RMSE_ab than the generator had before
+    (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself is
+    allowed, so adversarial training that only does harm is undone. Needs no look at a picture.
+    """
+    limit = (1 + RMSE_TOLERANCE) * rows[0]["rmse_ab"]
+    distance = [
+        abs(np.log(max(row["colorfulness_ratio"], 1e-6))) if row["rmse_ab"] <= limit else np.inf
+        for row in rows
+    ]
+    return int(np.argmin(distance))
+
+
+def _step(trainer, rgb, step):
+    """One training step; its loss, checked."""
+    trainer.reset_metrics()
+    loss = float(trainer.train_on_batch(rgb, return_dict=True)["loss"])
+    if not np.isfinite(loss):
+        raise FloatingPointError(
+            f"{trainer.name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE; "
+            "the weights of the last check are kept"
+        )
+    return loss
+
+
+def _check(run, step, rgb_val, means, taken, seconds):
+    """Measure the generator on validation photos, log it, keep the best and the state."""
+    ab_pred = models.predict_ab(run.network, rgb_val)
+    lab_true = np.asarray(lab.rgb_to_lab(rgb_val))
+    rgb_pred = np.asarray(lab.lab_to_rgb(np.concatenate([lab_true[..., :1], ab_pred], axis=-1)))
+    rgb_pred = np.round(rgb_pred * 255).astype(np.uint8)
+    ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_val).mean()
+    row = {"step": step, "generator_steps": taken, **means}
+    row |= {"rmse_ab": metrics.rmse_ab(lab_true[..., 1:], ab_pred).mean().item()}
+    row |= {"colorfulness_ratio": float(ratio), "seconds": round(seconds, 3)}
+    run.rows.append(row)
+    chosen = choose(run.rows)
+    for number, row in enumerate(run.rows):
+        row["chosen"] = number == chosen
+    if chosen == len(run.rows) - 1:
+        run.save_best(step)
+    run.save(step)
+    if not watched():
+        print(json.dumps(row))
+
+
+def _restore(generator, trainable):
+    for layer, flag in zip(generator.layers, trainable, strict=True):
+        layer.trainable = flag
+
+
+def _real_then_generated(logits):
+    """Ones for the first half of the batch, zeros for the second."""
+    half = ops.ones_like(logits[: ops.shape(logits)[0] // 2])
+    return ops.concatenate([half, ops.zeros_like(half)])

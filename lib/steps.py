@@ -1,0 +1,165 @@
+"""The steps of a study, and which of them have to run.
+
+A step is one notebook. It reads the results of the steps it needs, and is up to date when
+results/<study>/run.json says that it finished with the parts it would have now (see
+`lib.provenance`: parameters, code, inputs, files, versions), and its outputs are still there.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib import profiles, provenance
+from lib.profiles import UsageError
+
+
+@dataclass(frozen=True)
+class Step:
+    """A notebook, the steps whose results it reads, and what it leaves in results/<study>."""
+
+    name: str
+    needs: tuple = ()
+    outputs: tuple = ()
+
+
+TRAINING = ("02_cnn", "03_autoencoder", "04_xception", "05_gan")
+STEPS = (
+    Step("01_preprocess", (), ("data.json",)),
+    Step("02_cnn", ("01_preprocess",), ("cnn/model.keras",)),
+    Step("03_autoencoder", ("01_preprocess",), ("autoencoder/model.keras",)),
+    Step("04_xception", ("01_preprocess",), ("xception/model.keras",)),
+    Step("05_gan", ("01_preprocess",), ("generator/model.keras", "gan/model.keras")),
+    Step("06_evaluate", ("01_preprocess", *TRAINING), ("metrics.csv", "summary.csv")),
+    Step("07_report", ("06_evaluate",), ("report.html",)),
+    Step("08_colorize", TRAINING, ("colorized",)),
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study whose parameters have been checked."""
+
+    name: str
+    profile: str
+    root: Path
+    notebooks: dict  # name of a step -> profiles.Notebook
+    given: dict  # name -> value, from the profile and --set
+
+    @property
+    def folder(self):
+        """Where its results go."""
+        return self.root / "results" / self.name
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done about one step."""
+
+    step: Step
+    values: dict  # parameters
+    parts: dict  # what the fingerprint is made of
+    fingerprint: str
+    reason: str  # why it has to run; "" if it is up to date
+    selected: bool  # False: left alone, by --from or --only
+
+    @property
+    def due(self):
+        """Whether it will run."""
+        return self.selected and bool(self.reason)
+
+
+def prepare(profile, settings, root):
+    """Read a profile and check everything in it (see `profiles.read_profile`); gives a Study."""
+    root = Path(root).resolve()
+    folder = root / "notebooks"
+    notebooks = {s.name: profiles.read_notebook(folder / f"{s.name}.ipynb") for s in STEPS}
+    name, given = profiles.read_profile(profile, settings, notebooks, root)
+    return Study(given["STUDY"], name, root, notebooks, given)
+
+
+def plan(study, start=None, only=None, force=False):
+    """Decide for every step whether it has to run, and why.
+
+    Parameters
+    ----------
+    study : Study
+    start : str, optional
+        First step to look at; earlier ones are left alone, and must have finished.
+    only : str, optional
+        The one step to run, up to date or not.
+    force : bool, optional
+        Run steps that are up to date, too.
+
+    Returns
+    -------
+    list of Task
+
+    Raises
+    ------
+    UsageError
+        If there is no such step, or if a step needs one that is left alone and has not finished.
+    """
+    first = find_step(only or start or STEPS[0].name)
+    library = provenance.read_library(study.root / "lib")
+    records = provenance.read_json(study.folder / "run.json").get("steps", {})
+    numerics = provenance.numerics()
+    tasks = {}
+    for number, step in enumerate(STEPS):
+        values = study.notebooks[step.name].values(study.given)
+        paths = [name for name in values if profiles.is_path(name, values[name])]
+        parts = {
+            "parameters": values,
+            "code": provenance.code_of(study.notebooks[step.name].code, library),
+            "inputs": {need: tasks[need].fingerprint for need in step.needs},
+            "files": {name: provenance.identity(study.root / values[name]) for name in paths},
+            "versions": numerics,
+        }
+        record, fingerprint = records.get(step.name), provenance.digest(parts)
+        selected = step is first if only else number >= STEPS.index(first)
+        reason = _reason(study, step, parts, record)
+        if selected and (only or force):
+            reason = reason or "asked for"
+        if not selected and record:
+            fingerprint = record["fingerprint"]  # later steps read what is there
+        tasks[step.name] = Task(step, values, parts, fingerprint, reason, selected)
+        for need in step.needs if selected else ():
+            other = tasks[need]
+            if not other.selected and (need not in records or missing(study, other.step)):
+                raise UsageError(f"{step.name} needs {need}, which has not finished: run it first")
+    return list(tasks.values())
+
+
+def find_step(text):
+    """Find a step by its name, number or word: 02_cnn, 02 or cnn."""
+    for step in STEPS:
+        number, _, word = step.name.partition("_")
+        if text.removesuffix(".ipynb") in (step.name, number, word):
+            return step
+    raise UsageError(f"no notebook {text}: {profiles.nearest(text, [s.name for s in STEPS])}")
+
+
+def missing(study, step):
+    """Name the first thing that a finished step would have left and that is not there."""
+    for path in (f"notebooks/{step.name}.ipynb", *step.outputs):
+        if not (study.folder / path).exists():
+            return path
+    if "data.json" in step.outputs:  # the photos are outside: data.json tells where
+        data = provenance.read_json(study.folder / "data.json")
+        store = provenance.read_json(study.root / data.get("folder", "") / "dataset.json")
+        if "fingerprint" not in store or store["fingerprint"] != data.get("fingerprint"):
+            return f"the data set of data.json ({data.get('folder')})"
+    return ""
+
+
+def _reason(study, step, parts, record):
+    """Say why a step has to run, by the first part that differs; "" if it is up to date."""
+    if not record:
+        return "never finished"
+    for part, now in parts.items():
+        before = record["parts"].get(part, {})
+        names = [name for name in {**before, **now} if before.get(name, "-") != now.get(name, "-")]
+        if names and part in ("parameters", "versions"):
+            names = [f"{name} {before.get(name, '-')} -> {now.get(name, '-')}" for name in names]
+        if names:
+            return f"{part} changed: {', '.join(names)}"
+    lacking = missing(study, step)
+    return f"{lacking} is missing" if lacking else ""

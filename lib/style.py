@@ -1,0 +1,174 @@
+"""What all figures share: colours, names, the figure itself, and how it is kept.
+
+Okabe and Ito's colours, which colour-blind readers tell apart, and never colour alone: markers,
+line styles and words say the same. Nothing here knows what is drawn.
+
+References
+----------
+Okabe, Ito (2008), Color universal design.
+"""
+
+import functools
+import io
+import os
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+DPI = 120  # dots an inch of every PNG
+WIDTH = 9.0  # inches of a full-width figure
+INK, GRAY = "#222222", "#666666"
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = [
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+]
+GROUPS = {  # group of rows of a table: (label, colour, marker)
+    "baseline": ("baselines", GRAY, "s"),
+    "oracle": ("best possible", GREEN, "D"),
+    "network": ("networks", BLUE, "o"),
+    "nogan": ("NoGAN", RED, "^"),
+    "other": ("other", BLACK, "v"),
+}
+MODELS = {  # row of a table, in the order of every table and chart: (label, group)
+    "gray": ("No colour", "baseline"),
+    "mean_ab": ("Mean colour", "baseline"),
+    "l_lookup": ("Mean colour of each lightness", "baseline"),
+    "random_photo": ("Colours of a random photo", "baseline"),
+    "cnn": ("CNN", "network"),
+    "autoencoder": ("Autoencoder", "network"),
+    "xception": ("Xception", "network"),
+    "xception_skips": ("Xception with skips", "network"),
+    "generator": ("Generator alone", "nogan"),
+    "gan": ("NoGAN", "nogan"),
+    "oracle_mean": ("Best possible: mean colour", "oracle"),
+    "oracle_sample": ("Another true colouring", "oracle"),
+    "truth": ("The true photos", "oracle"),
+}
+LINES = {  # line of a model in curves: (colour, line style, marker)
+    "cnn": (BLUE, "-", "o"),
+    "autoencoder": (ORANGE, (0, (5, 1.5)), "s"),
+    "xception": (PINK, (0, (3, 1, 1, 1)), "D"),
+    "xception_skips": (GREEN, (0, (1, 1)), "v"),
+    "generator": (RED, (0, (6, 1, 1, 1, 1, 1)), "^"),
+    "gan": (BLACK, "-", "P"),
+}
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.edgecolor": GRAY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "grid.color": "#E2E2E2",
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "hatch.color": "#00000033",
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.dpi": DPI,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "image.interpolation": "nearest",  # a pixel of a small photo stays a square
+}
+
+
+class StudyFigure(Figure):
+    """A figure that a notebook can show without pyplot."""
+
+    def _repr_png_(self):
+        return png_bytes(self)
+
+
+def styled(draw):
+    """Make a function that returns a figure draw it in the project's style."""
+
+    @functools.wraps(draw)
+    def drawn(*values, **options):
+        with matplotlib.rc_context(STYLE):
+            figure = draw(*values, **options)
+            figure.draw_without_rendering()  # ticks are made at drawing: make them in this style
+        return figure
+
+    return drawn
+
+
+def blank(width=WIDTH, height=3.0):
+    """An empty figure of that size in inches, that makes room for all its words."""
+    return StudyFigure(figsize=(width, height), layout="constrained")
+
+
+def png_bytes(figure, **metadata):
+    """A figure as PNG bytes; the keywords become text chunks."""
+    memory = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(memory, format="png", dpi=DPI, metadata={"Software": None, **metadata})
+    return memory.getvalue()
+
+
+def save(figure, path, alt):
+    """Write a figure as PNG, whole or not at all.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : path
+        Ends in .png; its folder is made.
+    alt : str
+        What the figure shows, for who cannot see it: kept in the PNG's text chunk "Description".
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty or `path` does not end in .png.
+    """
+    return write_png(path, alt, png_bytes(figure, Description=str(alt or "").strip()))
+
+
+def write_png(path, alt, content):
+    """Write the bytes of a PNG that holds `alt` beside its place, then rename it; see `save`."""
+    path = Path(path)
+    if not str(alt or "").strip():
+        raise ValueError("alt: expected words for who cannot see the figure, got none")
+    if path.suffix != ".png":
+        raise ValueError(f"path: expected a name that ends in .png, got {path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+    return path
+
+
+def label(model):
+    """Name of a model or baseline for readers."""
+    return MODELS.get(model, (model, "other"))[0]
+
+
+def group(model):
+    """Label, colour and marker of a model's group."""
+    return GROUPS[MODELS.get(model, (model, "other"))[1]]
+
+
+def in_order(models):
+    """Names in the order of every table: baselines, networks, NoGAN, what is best possible."""
+    known = list(MODELS)
+    return sorted(models, key=lambda name: known.index(name) if name in known else len(known))

@@ -1,0 +1,171 @@
+"""CIELAB: published values, scikit-image in float64, round trips, limits, gradients."""
+
+import keras
+import numpy as np
+import pytest
+from skimage import color
+
+from lib import lab
+
+# Lab (D65, 2 degrees) of the corners of the sRGB cube, as printed by Lindbloom's calculator and
+# others; 0.05 covers the different roundings of the matrix.
+CORNERS = {
+    (0, 0, 0): (0.0, 0.0, 0.0),
+    (255, 255, 255): (100.0, 0.0, 0.0),
+    (255, 0, 0): (53.24, 80.09, 67.20),
+    (0, 255, 0): (87.73, -86.18, 83.18),
+    (0, 0, 255): (32.30, 79.19, -107.86),
+    (255, 255, 0): (97.14, -21.55, 94.48),
+    (0, 255, 255): (91.11, -48.09, -14.13),
+    (255, 0, 255): (60.32, 98.23, -60.82),
+}
+
+
+def lattice():
+    """17^3 colours that span the sRGB cube, corners and all greys of the diagonal included."""
+    levels = np.rint(np.linspace(0, 255, 17)).astype(np.uint8)
+    return np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
+
+
+def greys():
+    return np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+
+
+def random_colours():
+    return np.random.default_rng(0).integers(0, 256, (100_000, 3), dtype=np.uint8)
+
+
+COLOURS = {"lattice": lattice, "greys": greys, "random": random_colours}
+
+
+def to_lab(rgb):
+    return np.asarray(lab.rgb_to_lab(rgb))
+
+
+def to_uint8(rgb):
+    return np.rint(np.asarray(rgb) * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("rgb", "expected"), CORNERS.items())
+def test_published_values(rgb, expected):
+    np.testing.assert_allclose(to_lab(np.uint8(rgb)), expected, atol=0.05)
+
+
+@pytest.mark.parametrize("colours", COLOURS)
+def test_agrees_with_scikit_image(colours):
+    rgb = COLOURS[colours]()
+    np.testing.assert_allclose(to_lab(rgb), color.rgb2lab(rgb / 255), atol=0.01)
+
+
+def test_inverse_agrees_with_scikit_image():
+    values = color.rgb2lab(lattice() / 255)
+    expected = np.clip(color.lab2rgb(values), 0, 1)
+    # Their white points differ in the fifth digit (ours makes grey exactly neutral).
+    np.testing.assert_allclose(np.asarray(lab.lab_to_rgb(values)), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("colours", COLOURS)
+def test_round_trip_is_exact_in_8_bits(colours):
+    rgb = COLOURS[colours]()
+    np.testing.assert_array_equal(to_uint8(lab.lab_to_rgb(to_lab(rgb))), rgb)
+
+
+def test_greys_have_no_colour_and_rising_lightness():
+    values = to_lab(greys())
+    assert np.abs(values[:, 1:]).max() < 1e-3
+    assert (np.diff(values[:, 0]) > 0).all()
+
+
+def test_uint8_equals_float():
+    rgb = random_colours()[:1000]
+    as_float = rgb.astype(np.float32) / 255
+    np.testing.assert_array_equal(to_lab(rgb), to_lab(as_float))
+    np.testing.assert_allclose(to_lab(rgb), to_lab(rgb / 255.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 3), (4, 5, 3), (2, 4, 5, 3)])
+def test_leading_shapes(shape):
+    rgb = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    values = to_lab(rgb)
+    assert values.shape == shape and values.dtype == np.float32
+    np.testing.assert_allclose(values.reshape(-1, 3), to_lab(rgb.reshape(-1, 3)), atol=1e-4)
+    back = np.asarray(lab.lab_to_rgb(values))
+    assert back.shape == shape and back.dtype == np.float32
+
+
+def test_out_of_gamut_is_clipped():
+    rgb = np.asarray(lab.lab_to_rgb(np.float32([[50, 200, 200], [0, 110, -110], [100, -110, 110]])))
+    assert np.isfinite(rgb).all() and rgb.min() >= 0 and rgb.max() <= 1
+    assert (rgb == 0).any() and (rgb == 1).any()
+
+
+def test_scale_and_unscale_are_inverse():
+    values = to_lab(lattice())
+    lightness, ab = (np.asarray(part) for part in lab.scale(values))
+    assert lightness.shape == (len(values), 1) and ab.shape == (len(values), 2)
+    assert lightness.min() >= -1.00001 and lightness.max() <= 1.00001 and np.abs(ab).max() <= 1
+    np.testing.assert_allclose(np.asarray(lab.unscale(lightness, ab)), values, atol=1e-4)
+
+
+def test_scale_by_hand():
+    lightness, ab = lab.scale(np.float32([[75.0, 55.0, -110.0]]))
+    np.testing.assert_allclose(np.asarray(lightness), [[0.5]])
+    np.testing.assert_allclose(np.asarray(ab), [[0.5, -1.0]])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint16", "bool"])
+def test_wrong_dtype_is_refused(dtype):
+    with pytest.raises(ValueError, match="dtype"):
+        lab.rgb_to_lab(np.zeros((2, 2, 3), dtype))
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 4), (2, 2, 1), (3, 2), ()])
+def test_wrong_channels_are_refused(shape):
+    values = np.zeros(shape, np.float32)
+    for function in (lab.rgb_to_lab, lab.lab_to_rgb, lab.scale):
+        with pytest.raises(ValueError, match="3 channels"):
+            function(values)
+
+
+def test_unscale_refuses_wrong_channels():
+    one, two = np.zeros((4, 1), np.float32), np.zeros((4, 2), np.float32)
+    with pytest.raises(ValueError, match="lightness_scaled: expected 1"):
+        lab.unscale(two, two)
+    with pytest.raises(ValueError, match="ab_scaled: expected 2"):
+        lab.unscale(one, one)
+
+
+def gradient(function, values):
+    """Gradient of the sum of `function(values)`."""
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the tape is TensorFlow's")
+    values = tensorflow.constant(values, tensorflow.float32)
+    with tensorflow.GradientTape() as tape:
+        tape.watch(values)
+        total = tensorflow.reduce_sum(function(values))
+    return tape.gradient(total, values).numpy()
+
+
+def test_gradients_of_rgb_are_finite():
+    awkward = [[0, 0, 0], [100, 0, 0], [50, 300, -300], [0, 110, 110], [100, -110, 110], [-5, 0, 0]]
+    values = np.concatenate([to_lab(lattice()), np.float32(awkward)])
+    slopes = gradient(lab.lab_to_rgb, values)
+    assert np.isfinite(slopes).all()
+    assert np.abs(slopes).max() < 10
+
+
+def test_gradients_of_lab_are_finite():
+    values = np.concatenate([lattice() / 255, [[-0.1, 0, 0], [1.2, 1, 1], [0.04045] * 3]])
+    slopes = gradient(lab.rgb_to_lab, values)
+    assert np.isfinite(slopes).all()
+
+
+def test_gradient_agrees_with_differences():
+    centre, step = to_lab(np.uint8([[120, 90, 60], [90, 160, 140]])), 0.1
+    slopes = gradient(lab.lab_to_rgb, centre)
+    for channel in range(3):
+        shift = step * np.eye(3, dtype=np.float32)[channel]
+        above, below = (np.asarray(lab.lab_to_rgb(centre + sign * shift)) for sign in (1, -1))
+        estimate = (above - below).sum(axis=-1) / (2 * step)
+        np.testing.assert_allclose(slopes[:, channel], estimate, rtol=0.01, atol=1e-4)

@@ -1,0 +1,264 @@
+"""Measures: published tables, scikit-image, values by hand, limits, refusals."""
+
+import numpy as np
+import pytest
+from skimage import color
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from lib import lab, metrics
+
+# L1 a1 b1, L2 a2 b2, CIEDE2000: Sharma, Wu, Dalal (2005), table 1.
+SHARMA = [
+    (50.0000, 2.6772, -79.7751, 50.0000, 0.0000, -82.7485, 2.0425),
+    (50.0000, 3.1571, -77.2803, 50.0000, 0.0000, -82.7485, 2.8615),
+    (50.0000, 2.8361, -74.0200, 50.0000, 0.0000, -82.7485, 3.4412),
+    (50.0000, -1.3802, -84.2814, 50.0000, 0.0000, -82.7485, 1.0000),
+    (50.0000, -1.1848, -84.8006, 50.0000, 0.0000, -82.7485, 1.0000),
+    (50.0000, -0.9009, -85.5211, 50.0000, 0.0000, -82.7485, 1.0000),
+    (50.0000, 0.0000, 0.0000, 50.0000, -1.0000, 2.0000, 2.3669),
+    (50.0000, -1.0000, 2.0000, 50.0000, 0.0000, 0.0000, 2.3669),
+    (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0009, 7.1792),
+    (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0010, 7.1792),
+    (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0011, 7.2195),
+    (50.0000, 2.4900, -0.0010, 50.0000, -2.4900, 0.0012, 7.2195),
+    (50.0000, -0.0010, 2.4900, 50.0000, 0.0009, -2.4900, 4.8045),
+    (50.0000, -0.0010, 2.4900, 50.0000, 0.0010, -2.4900, 4.8045),
+    (50.0000, -0.0010, 2.4900, 50.0000, 0.0011, -2.4900, 4.7461),
+    (50.0000, 2.5000, 0.0000, 50.0000, 0.0000, -2.5000, 4.3065),
+    (50.0000, 2.5000, 0.0000, 73.0000, 25.0000, -18.0000, 27.1492),
+    (50.0000, 2.5000, 0.0000, 61.0000, -5.0000, 29.0000, 22.8977),
+    (50.0000, 2.5000, 0.0000, 56.0000, -27.0000, -3.0000, 31.9030),
+    (50.0000, 2.5000, 0.0000, 58.0000, 24.0000, 15.0000, 19.4535),
+    (50.0000, 2.5000, 0.0000, 50.0000, 3.1736, 0.5854, 1.0000),
+    (50.0000, 2.5000, 0.0000, 50.0000, 3.2972, 0.0000, 1.0000),
+    (50.0000, 2.5000, 0.0000, 50.0000, 1.8634, 0.5757, 1.0000),
+    (50.0000, 2.5000, 0.0000, 50.0000, 3.2592, 0.3350, 1.0000),
+    (60.2574, -34.0099, 36.2677, 60.4626, -34.1751, 39.4387, 1.2644),
+    (63.0109, -31.0961, -5.8663, 62.8187, -29.7946, -4.0864, 1.2630),
+    (61.2901, 3.7196, -5.3901, 61.4292, 2.2480, -4.9620, 1.8731),
+    (35.0831, -44.1164, 3.7933, 35.0232, -40.0716, 1.5901, 1.8645),
+    (22.7233, 20.0904, -46.6940, 23.0331, 14.9730, -42.5619, 2.0373),
+    (36.4612, 47.8580, 18.3852, 36.2715, 50.5065, 21.2231, 1.4146),
+    (90.8027, -2.0831, 1.4410, 91.1528, -1.6435, 0.0447, 1.4441),
+    (90.9257, -0.5406, -0.9208, 88.6381, -0.8985, -0.7239, 1.5381),
+    (6.7747, -0.2908, -2.4247, 5.8714, -0.0985, -2.2286, 0.6377),
+    (2.0776, 0.0795, -1.1350, 0.9033, -0.0636, -0.5514, 0.9082),
+]
+
+RANDOM = np.random.default_rng(0)
+TRUE = RANDOM.integers(0, 256, (3, 12, 10, 3), dtype=np.uint8)
+PRED = np.clip(TRUE + RANDOM.integers(-30, 31, TRUE.shape), 0, 255).astype(np.uint8)
+AB_TRUE = np.asarray(lab.rgb_to_lab(TRUE))[..., 1:]
+AB_PRED = AB_TRUE + RANDOM.normal(0, 10, AB_TRUE.shape).astype(np.float32)
+RGB_MEASURES = [metrics.rmse_rgb, metrics.psnr, metrics.ssim, metrics.delta_e_2000]
+AB_MEASURES = [metrics.rmse_ab, metrics.auc]
+
+
+def flat(rgb, size=8):
+    """One photo of one colour."""
+    return np.full((1, size, size, 3), rgb, dtype=np.uint8)
+
+
+def halves(left, right):
+    """One photo, the left half of one colour, the right half of another."""
+    return np.concatenate([flat(left)[:, :, :4], flat(right)[:, :, :4]], axis=2)
+
+
+# Values from an authority
+
+
+def test_sharma_pairs():
+    table = np.array(SHARMA)
+    assert len(table) == 34
+    pairs = zip(table[:, None, :3], table[:, None, 3:6], strict=True)
+    values = [metrics._delta_e(true, pred) for true, pred in pairs]
+    np.testing.assert_allclose(values, table[:, 6], atol=1e-4)
+
+
+def test_delta_e_agrees_with_float64():
+    expected = color.deltaE_ciede2000(color.rgb2lab(TRUE), color.rgb2lab(PRED), channel_axis=-1)
+    values = metrics.delta_e_2000(TRUE, PRED)
+    np.testing.assert_allclose(values, expected.mean(axis=(1, 2)), rtol=1e-4)
+
+
+def test_psnr_agrees_with_scikit_image():
+    expected = [
+        peak_signal_noise_ratio(t, p, data_range=255) for t, p in zip(TRUE, PRED, strict=True)
+    ]
+    np.testing.assert_allclose(metrics.psnr(TRUE, PRED), expected)
+
+
+def test_ssim_agrees_with_scikit_image():
+    options = {"channel_axis": -1, "data_range": 255}
+    expected = [structural_similarity(t, p, **options) for t, p in zip(TRUE, PRED, strict=True)]
+    np.testing.assert_allclose(metrics.ssim(TRUE, PRED), expected)
+
+
+def test_ssim_of_flat_pictures_in_closed_form():
+    c1 = (0.01 * 255) ** 2
+    expected = (2 * 100 * 120 + c1) / (100**2 + 120**2 + c1)
+    np.testing.assert_allclose(metrics.ssim(flat(100), flat(120)), expected)
+
+
+# Values by hand
+
+
+def test_rmse_of_two_pixels():
+    rgb_true = np.uint8([[[[0, 0, 0], [255, 10, 10]]]])
+    rgb_pred = np.uint8([[[[3, 0, 0], [252, 14, 10]]]])
+    np.testing.assert_allclose(metrics.rmse_rgb(rgb_true, rgb_pred), np.sqrt((9 + 9 + 16) / 6))
+    ab_true = np.float32([[[[0, 0], [10, -10]]]])
+    ab_pred = np.float32([[[[3, 0], [10, -6]]]])
+    np.testing.assert_allclose(metrics.rmse_ab(ab_true, ab_pred), np.sqrt((9 + 16) / 4))
+
+
+def test_black_against_white():
+    assert metrics.rmse_rgb(flat(0), flat(255)) == 255
+    assert metrics.psnr(flat(0), flat(255)) == 0
+    np.testing.assert_allclose(metrics.delta_e_2000(flat(0), flat(255)), 100, atol=0.01)
+
+
+def test_psnr_is_a_function_of_rmse_for_one_photo():
+    expected = 20 * np.log10(255 / metrics.rmse_rgb(TRUE, PRED))
+    np.testing.assert_allclose(metrics.psnr(TRUE, PRED), expected)
+
+
+def test_colorfulness_is_signed():
+    # rg = +-255 and yb = 127.5. With absolute values it would be 0.3 hypot(255, 127.5) = 85.5.
+    value = metrics.colorfulness(halves([255, 0, 0], [0, 255, 0]))
+    np.testing.assert_allclose(value, 255 + 0.3 * 127.5)
+    np.testing.assert_allclose(value, 293.3, atol=0.06)
+    np.testing.assert_allclose(metrics.colorfulness(flat([255, 0, 0])), 85.5, atol=0.06)
+
+
+def test_colorfulness_of_one_colour_has_no_variance():
+    expected = 0.3 * np.hypot(90 - 60, (90 + 60) / 2 - 35)
+    np.testing.assert_allclose(metrics.colorfulness(flat([90, 60, 35])), expected)
+
+
+# Limits
+
+
+def test_identical_pictures():
+    assert (metrics.rmse_rgb(TRUE, TRUE) == 0).all()
+    assert (metrics.psnr(TRUE, TRUE) == metrics.PSNR_CAP).all()
+    np.testing.assert_allclose(metrics.ssim(TRUE, TRUE), 1)
+    assert (metrics.delta_e_2000(TRUE, TRUE) == 0).all()
+    assert (metrics.rmse_ab(AB_TRUE, AB_TRUE) == 0).all()
+    assert (metrics.auc(AB_TRUE, AB_TRUE) == 100).all()
+
+
+def test_grey_pictures_have_no_colorfulness():
+    grey = np.repeat(TRUE[..., :1], 3, axis=-1)
+    assert (metrics.colorfulness(grey) == 0).all()
+
+
+@pytest.mark.parametrize("measure", RGB_MEASURES)
+def test_measures_of_rgb_are_symmetric_and_per_photo(measure):
+    values = measure(TRUE, PRED)
+    assert values.shape == (3,) and values.dtype == np.float64
+    np.testing.assert_allclose(measure(PRED, TRUE), values, rtol=1e-5)
+    np.testing.assert_allclose(measure(TRUE[1:2], PRED[1:2]), values[1:2], rtol=1e-5)
+
+
+# Evaluation of a prediction
+
+
+def test_evaluate_gives_all_measures():
+    values = metrics.evaluate(TRUE, AB_PRED)
+    rgb_pred = metrics.recolor(TRUE, AB_PRED)
+    assert list(values) == list(metrics.MEASURES)
+    assert all(value.shape == (3,) and np.isfinite(value).all() for value in values.values())
+    for column in ("rmse_rgb", "psnr", "ssim", "delta_e_2000"):
+        expected = getattr(metrics, column)(TRUE, rgb_pred)
+        np.testing.assert_allclose(values[column], expected, rtol=1e-5)
+    np.testing.assert_allclose(values["colorfulness"], metrics.colorfulness(rgb_pred))
+    np.testing.assert_allclose(values["rmse_ab"], metrics.rmse_ab(AB_TRUE, AB_PRED), rtol=1e-5)
+    np.testing.assert_allclose(values["auc"], metrics.auc(AB_TRUE, AB_PRED), rtol=1e-5)
+
+
+def test_evaluate_of_the_truth():
+    values = metrics.evaluate(TRUE, AB_TRUE)
+    np.testing.assert_array_equal(metrics.recolor(TRUE, AB_TRUE), TRUE)
+    assert (values["rmse_ab"] == 0).all() and (values["rmse_rgb"] == 0).all()
+    np.testing.assert_allclose(values["colorfulness"], metrics.colorfulness(TRUE))
+
+
+def test_evaluate_of_grey():
+    values = metrics.evaluate(TRUE, np.zeros_like(AB_TRUE))
+    # Not quite 0: D65 as rounded in the standard leaves a grey 0.005 off in b, so that about one
+    # pixel in a hundred rounds to another 8-bit level in blue.
+    np.testing.assert_allclose(values["colorfulness"], 0, atol=0.2)
+    expected = np.sqrt(np.square(AB_TRUE).mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(values["rmse_ab"], expected, rtol=1e-5)
+
+
+def test_raw_ab_counts_beyond_the_gamut():
+    beyond = AB_TRUE + 500
+    assert (metrics.evaluate(TRUE, beyond)["rmse_ab"] > 400).all()
+    assert metrics.recolor(TRUE, beyond).dtype == np.uint8
+
+
+def test_chunks_change_nothing(monkeypatch):
+    whole = metrics.evaluate(TRUE, AB_PRED)
+    monkeypatch.setattr(metrics, "CHUNK", 2)
+    for column, values in metrics.evaluate(TRUE, AB_PRED).items():
+        np.testing.assert_allclose(values, whole[column], rtol=1e-5)
+
+
+def test_measures_are_described():
+    assert list(metrics.MEASURES)[:3] == ["rmse_ab", "rmse_rgb", "psnr"]
+    assert {better for _, _, better in metrics.MEASURES.values()} == {"lower", "higher", "truth"}
+
+
+# Bad arguments
+
+
+@pytest.mark.parametrize("measure", RGB_MEASURES)
+def test_bad_rgb_is_refused(measure):
+    with pytest.raises(ValueError, match="rgb_true: expected dtype uint8, got float32"):
+        measure(TRUE.astype(np.float32), PRED)
+    with pytest.raises(ValueError, match="rgb_pred: expected dtype uint8, got int64"):
+        measure(TRUE, PRED.astype(np.int64))
+    with pytest.raises(ValueError, match="rgb_pred"):
+        measure(TRUE, PRED[:, :-1])
+    with pytest.raises(ValueError, match="rgb_true: expected shape"):
+        measure(TRUE[0], PRED[0])
+    with pytest.raises(ValueError, match="rgb_true: expected shape"):
+        measure(TRUE[:0], PRED[:0])
+
+
+@pytest.mark.parametrize("measure", AB_MEASURES)
+def test_bad_ab_is_refused(measure):
+    broken = AB_PRED.copy()
+    broken[2, 3, 4, 1] = np.nan
+    with pytest.raises(ValueError, match="ab_pred: expected finite"):
+        measure(AB_TRUE, broken)
+    with pytest.raises(ValueError, match="ab_true: expected finite"):
+        measure(broken, AB_PRED)
+    with pytest.raises(ValueError, match="ab_pred: expected a float"):
+        measure(AB_TRUE, AB_PRED.astype(int))
+    with pytest.raises(ValueError, match="ab_pred: expected shape"):
+        measure(AB_TRUE, AB_PRED[..., :1])
+    with pytest.raises(ValueError, match="ab_pred"):
+        measure(AB_TRUE, AB_PRED[:2])
+
+
+def test_evaluate_refuses_what_does_not_match():
+    with pytest.raises(ValueError, match="ab_pred"):
+        metrics.evaluate(TRUE, AB_PRED[:2])
+    with pytest.raises(ValueError, match="ab_pred: expected finite"):
+        metrics.evaluate(TRUE, np.full_like(AB_PRED, np.inf))
+    with pytest.raises(ValueError, match="rgb_true"):
+        metrics.evaluate(TRUE / 255, AB_PRED)
+
+
+def test_ssim_refuses_pictures_smaller_than_its_window():
+    with pytest.raises(ValueError, match="7 pixels"):
+        metrics.ssim(flat(0, size=6), flat(0, size=6))
+    assert metrics.ssim(flat(0, size=7), flat(0, size=7)) == 1
+
+
+def test_bad_colorfulness_is_refused():
+    with pytest.raises(ValueError, match="rgb: expected dtype uint8"):
+        metrics.colorfulness(TRUE / 255)
