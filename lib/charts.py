@@ -11,20 +11,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
 from lib import lab
-from lib.style import (
-    BLUE,
-    GRAY,
-    GREEN,
-    INK,
-    LINES,
-    RED,
-    WIDTH,
-    blank,
-    group,
-    in_order,
-    label,
-    styled,
-)
+from lib.style import BLUE, GRAY, GREEN, INK, LINES, RED, WIDTH, blank, group, in_order, styled
+from lib.style import label as name_of
 
 AB_RANGE = 110.0  # CIELAB units: sRGB reaches -108 in b
 REFERENCES = {  # measure: (row, words) of the line that says what is possible
@@ -127,7 +115,7 @@ def training_curves(histories, distance=10.0):
 
 
 @styled
-def measure_bars(summary, measure, label_text=None, unit="", better=""):
+def measure_bars(summary, measure, label=None, unit="", better=""):
     """Means of one measure with 95 % intervals, a row a model, baselines first.
 
     Parameters
@@ -135,7 +123,7 @@ def measure_bars(summary, measure, label_text=None, unit="", better=""):
     summary : DataFrame
     measure : str
         Its column.
-    label_text, unit : str
+    label, unit : str
         For the axis; see `metrics.MEASURES`.
     better : str
         "lower", "higher" or "truth".
@@ -160,10 +148,10 @@ def measure_bars(summary, measure, label_text=None, unit="", better=""):
         axes.annotate(
             f" {words}", place, xycoords=("data", "axes fraction"), fontsize=8, color=GREEN
         )
-    axes.set_yticks(range(len(table)), [label(name) for name in table.index])
+    axes.set_yticks(range(len(table)), [name_of(name) for name in table.index])
     axes.set_ylim(len(table) - 0.4, -0.6)
     hint = {"lower": "lower is better", "higher": "higher is better", "truth": "nearest the truth"}
-    words = [f"{label_text or measure}", f"({unit})" if unit else "", hint.get(better, "")]
+    words = [f"{label or measure}", f"({unit})" if unit else "", hint.get(better, "")]
     axes.set_xlabel(", ".join(word for word in words if word).replace(", (", " ("))
     axes.margins(x=0.06)
     axes.grid(axis="x")
@@ -172,49 +160,36 @@ def measure_bars(summary, measure, label_text=None, unit="", better=""):
 
 
 @styled
-def rank_plot(summary, error="rmse_ab", color="colorfulness"):
-    """Where raw error and colour disagree: rank by error, joined to rank by colour.
+def rank_plot(summary):
+    """Where raw error and colour disagree: rank by RMSE of ab, joined to rank by colorfulness.
 
     Colour is ranked by how near the mean colorfulness is to that of the true photos (row `truth`,
     or `oracle_sample`); if neither is there, by most colour first.
     """
-    table = _table(summary, [error, color])
-    truth = next(
-        (table.loc[row, color] for row in ("truth", "oracle_sample") if row in table.index), None
-    )
-    table = table[table.index != "truth"]
-    distance = -table[color] if truth is None else (table[color] - truth).abs()
-    left = table[error].rank(method="first").astype(int)
+    table = _table(summary, ["rmse_ab", "colorfulness"])
+    color = table["colorfulness"]
+    truth = next((color[row] for row in ("truth", "oracle_sample") if row in color), None)
+    table, color = (rows[rows.index != "truth"] for rows in (table, color))
+    distance = -color if truth is None else (color - truth).abs()
+    left = table["rmse_ab"].rank(method="first").astype(int)
     right = distance.rank(method="first").astype(int)
     figure = blank(7.6, 0.9 + 0.3 * len(table))
     axes = figure.add_subplot()
-    for name in table.index:
+    for name, error in table["rmse_ab"].items():
         _, shade, marker = group(name)
         weight = 2.4 if abs(left[name] - right[name]) >= len(table) / 2 else 1.2
-        looks = {"color": shade, "marker": marker, "linewidth": weight, "markersize": 7}
-        axes.plot([0, 1], [left[name], right[name]], **looks)
-        value, how = table.loc[name, error], table.loc[name, color]
-        words = f"{label(name)}  {value:.1f}   {left[name]}"
-        axes.text(-0.05, left[name], words, ha="right", va="center", fontsize=8.5)
-        axes.text(
-            1.05,
-            right[name],
-            f"{right[name]}   {how:.1f}  {label(name)}",
-            va="center",
-            fontsize=8.5,
-        )
+        ranks = [left[name], right[name]]
+        axes.plot([0, 1], ranks, color=shade, marker=marker, linewidth=weight, markersize=7)
+        words = [f"{name_of(name)}  {error:.1f}   {ranks[0]}"]
+        words.append(f"{ranks[1]}   {color[name]:.1f}  {name_of(name)}")
+        axes.text(-0.05, ranks[0], words[0], ha="right", va="center", fontsize=8.5)
+        axes.text(1.05, ranks[1], words[1], va="center", fontsize=8.5)
     axes.set(xlim=(-1.35, 2.35), ylim=(len(table) + 0.6, -0.1))
     axes.set_axis_off()
     by = "most colour first" if truth is None else f"nearest the truth's {truth:.1f} first"
-    axes.text(
-        -0.05,
-        0.1,
-        "rank by RMSE of ab\nleast error first",
-        ha="right",
-        va="bottom",
-        fontweight="bold",
-    )
-    axes.text(1.05, 0.1, f"rank by colorfulness\n{by}", va="bottom", fontweight="bold")
+    looks = {"va": "bottom", "fontweight": "bold"}
+    axes.text(-0.05, 0.1, "rank by RMSE of ab\nleast error first", ha="right", **looks)
+    axes.text(1.05, 0.1, f"rank by colorfulness\n{by}", **looks)
     return figure
 
 
@@ -301,4 +276,4 @@ def _name_ends(axes, lines):
             looks |= {"marker": line.get_marker(), "markevery": [0], "clip_on": False}
             axes.plot([1.03, 1.09], [at, at], transform=axes.transAxes, **looks)
             place = {"transform": axes.transAxes, "va": "center", "fontsize": 8.5}
-            axes.text(1.105, at, label(name), color=line.get_color(), **place)
+            axes.text(1.105, at, name_of(name), color=line.get_color(), **place)

@@ -106,21 +106,21 @@ def write_text(path, text):
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def write_weights(model, path):
     """Save a model's weights, its optimizer's too if it has one; `path` ends in .weights.h5."""
     temporary = path.with_name(f"part-{os.getpid()}.weights.h5")
     model.save_weights(temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def write_model(network, path):
     """Save a whole network as a .keras file."""
     temporary = path.with_name(f"part-{os.getpid()}.keras")
     network.save(temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_json(path):

@@ -67,6 +67,12 @@ class _Rejected(Exception):
     """A photo that cannot be used; the text is the reason."""
 
 
+def rules():
+    """The limits that decide what is kept and where, by name: a store made by others is stale."""
+    own = {name: value for name, value in globals().items() if name[0].isalpha()}
+    return {name: value for name, value in own.items() if name.isupper() and name != "FORMATS"}
+
+
 def examine(data, size):
     """Decode and check one photo.
 

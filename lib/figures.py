@@ -6,6 +6,8 @@ it. Photos are (N, H, W, 3), uint8 or float in [0, 1]; where a grey photo is wan
 diagrams in `lib.diagrams`; all are called from here.
 """
 
+# ruff: noqa: F401  (what is imported and not used here is called from here by notebooks)
+
 import io
 import textwrap
 from pathlib import Path
@@ -15,14 +17,17 @@ from matplotlib.colors import LinearSegmentedColormap
 from PIL import Image, PngImagePlugin
 
 from lib import lab
-from lib.style import WIDTH, blank, label, styled, write_png
-
-# isort: split
-# Everything that a notebook draws or keeps is called from here.
-from lib.blocks import blocks_of  # noqa: F401
-from lib.charts import ab_histogram, counts, measure_bars, nogan_curves, rank_plot, training_curves  # noqa: F401  # noqa: F401
-from lib.diagrams import flow_diagram, model_diagram  # noqa: F401
-from lib.style import save  # noqa: F401
+from lib.blocks import blocks_of
+from lib.charts import (
+    ab_histogram,
+    counts,
+    measure_bars,
+    nogan_curves,
+    rank_plot,
+    training_curves,
+)
+from lib.diagrams import flow_diagram, model_diagram
+from lib.style import WIDTH, blank, label, save, styled, write_png
 
 AB_LIMIT = 60.0  # CIELAB units at the ends of the maps of a and b: few photos go beyond
 SLIDER_SIDE = 320  # pixels, longest side of a slider's photos

@@ -95,7 +95,7 @@ def lab_to_rgb(lab):
 
 
 def scale(lab):
-    """CIELAB to network units: (..., 3) to lightness_scaled (..., 1) in [-1, 1], ab_scaled (..., 2).
+    """CIELAB (..., 3) to network units: lightness_scaled (..., 1) in [-1, 1], ab_scaled (..., 2).
 
     Raises ValueError if the last axis is not 3. The inverse is `unscale`.
     """

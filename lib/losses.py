@@ -36,7 +36,7 @@ def mae(ab_true, ab_pred):
 
 
 def rmse(ab_true, ab_pred):
-    """Root of the mean squared error of the batch: the paper's equation 2 as a loss (section 3.5)."""
+    """Root of the batch's mean squared error: the paper's equation 2 as a loss (section 3.5)."""
     return ops.sqrt(mse(ab_true, ab_pred) + 1e-12)
 
 

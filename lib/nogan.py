@@ -4,7 +4,8 @@
 2. Critic: `train.fit` of a `CriticTrainer`, a binary classifier of real colours against what the
    generator gives for the same photo. The generator stands still.
 3. Both: `adversarial`. The critic trains until the loss of its batch is below 0.65, then the
-   generator takes one step; the critic learns five times faster. Only the generator's decoder moves.
+   generator takes one step; the critic learns five times faster. Of the generator only the decoder
+   moves.
 
 The best moment of phase 3 was picked by eye by its author, who knew no signal for it. Here a rule
 picks it: see `choose`.
@@ -104,8 +105,8 @@ class CriticTrainer(_Part):
 class GeneratorTrainer(_Part, Colorizer):
     """Trains a generator against a critic that stands still.
 
-    loss = binary cross-entropy of the critic's answers to "real" + `CONTENT_WEIGHT` x (colour loss +
-    feature loss).
+    loss = binary cross-entropy of the critic's answers to "real" + `CONTENT_WEIGHT` x (colour loss
+    + feature loss).
     """
 
     def __init__(self, generator, critic, loss, feature_loss):
@@ -161,8 +162,8 @@ def adversarial(
     Returns
     -------
     pandas.DataFrame
-        One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since the
-        check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
+        One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since
+        the check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
         outputs' over mean of the truths'), seconds, chosen (see `choose`).
 
     Raises

@@ -1,46 +1,35 @@
 """The paintbox of `scenes`: a canvas in CIELAB, soft shapes, textures, and things drawn with them.
 
-Conventions: x runs right and y down, from 0 to 1 at any size in pixels, or in the units of a thing
-(`Canvas.at`); a shape is a window of the canvas and a mask in [0, 1] whose edge is one pixel wide;
-a texture is a field of about [-1, 1], to be added to L. Paints mix linearly in L, a and b, so the
-mean over colours of a mix is the mix of the means. Shape, place, texture and L come from
-`canvas.layout`; only `Canvas.pick` draws a colour.
+x runs right and y down, from 0 to 1 at any number of pixels, or in units of a thing (`Canvas.at`).
+A shape is a window and a mask in [0, 1] with an edge one pixel wide; a texture is a field of about
+[-1, 1] for L. Paints mix linearly in L, a and b, so the mean over colours of a mix is the mix of
+the means. All that shows in L comes from `Canvas.layout`; only `Canvas.pick` draws a colour.
 """
 
 import copy
 import functools
 import math
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 
-LEAST_SHADOWED_L = 42.0  # a shadow goes no darker, so that the colour in it still fits sRGB
-
-
-class Window(NamedTuple):
-    """A rectangle of the canvas, and the coordinates of its pixel centres."""
-
-    rows: slice
-    columns: slice
-    x: np.ndarray  # (1, columns)
-    y: np.ndarray  # (rows, 1)
+Window = namedtuple("Window", "rows columns x y")  # two slices; centres of the pixels in them
 
 
 class Canvas:
     """L and ab of one scene while it is drawn.
 
-    `palette` maps a name to (least L, greatest L, options of (probability, a, b)). `layout` is the
-    random stream of all that shows in L, `colours` the one that draws the options; where `colours`
-    is None, a paint is the mean of its options.
+    `palette`: name to (least L, greatest L, options of (probability, a, b)). `layout`: the random
+    stream of all that shows in L. `colours`: the one that draws the options; None for their mean.
     """
 
     def __init__(self, size, layout, colours, palette):
         self.size, self.layout, self.colours, self.palette = size, layout, colours, palette
         self.left, self.top, self.scale, self.pixel = 0.0, 0.0, 1.0, 1.0 / size
-        self.lightness = np.full((size, size), 50.0, np.float32)
+        self.lightness, self.least = np.full((2, size, size), 50.0, np.float32)  # L, and its limit
         self.ab = np.zeros((2, size, size), np.float32)
         self.centres = (np.arange(size, dtype=np.float32) + 0.5) / size
-        self.sun_side = 1 if self.chance(0.5) else -1  # light falls from the right or the left
+        self.sun_side = self.one_of(-1, 1)  # light falls from the right or the left
         self.autumn = colours is not None and colours.random() < 0.5  # never seen in L
 
     def at(self, x, y, scale):
@@ -52,10 +41,6 @@ class Canvas:
     def between(self, low, high):
         """A random number of the layout."""
         return low + (high - low) * self.layout.random()
-
-    def chance(self, probability):
-        """A coin toss of the layout."""
-        return self.layout.random() < probability
 
     def one_of(self, *options):
         """One of the options, drawn from the layout."""
@@ -76,25 +61,27 @@ class Canvas:
         return name, options[chosen, 1:]
 
     def paint(self, shape, lightness, paint):
-        """Fill a shape with a paint, or with the paint of that name, at that L kept to its range."""
+        """Fill a shape with a paint, or one of that name, at that L, kept to the paint's range."""
         window, mask = shape
         name, ab = self.pick(paint) if isinstance(paint, str) else paint
         low, high, _ = self.palette[name]
         under = self.lightness[window.rows, window.columns]
         under += mask * (np.clip(lightness, low, high) - under)
+        under = self.least[window.rows, window.columns]
+        under += mask * (low - under)
         under = self.ab[:, window.rows, window.columns]
         under += mask * ((ab if ab.ndim == 3 else ab[:, None, None]) - under)
 
-    def shade(self, shape, amount):
-        """Darken a shape: L falls by the share `amount`, the colour stays."""
-        window, mask = shape
+    def shadow(self, width, y=0.0):
+        """A shadow on what lies below, away from the sun: L falls, as far as the paint allows."""
+        window, mask = self.disc(-0.4 * self.sun_side * width, y, width, 0.2 * width)
         under = self.lightness[window.rows, window.columns]
-        under -= mask * np.clip(under - LEAST_SHADOWED_L, 0.0, amount * under)
+        least = np.maximum(self.least[window.rows, window.columns], 0.76 * under)
+        under -= mask * np.maximum(under - least, 0.0)
 
     def window(self, left=0.0, top=0.0, right=1.0, bottom=1.0):
         """The pixels of a rectangle and one pixel around it, as far as they are on the canvas."""
-        rows = self._pixels(self.top, top, bottom)
-        columns = self._pixels(self.left, left, right)
+        rows, columns = self._pixels(self.top, top, bottom), self._pixels(self.left, left, right)
         x, y = self.centres[None, columns] - self.left, self.centres[rows, None] - self.top
         return Window(rows, columns, x / self.scale, y / self.scale)
 
@@ -122,7 +109,7 @@ class Canvas:
         return window, self.coverage(corner - outside - np.minimum(np.maximum(dx, dy), 0.0))
 
     def wedge(self, x, top, bottom, upper, lower, lean=0.0):
-        """A trapezium that stands at x, of these half widths at top and bottom; its top may lean."""
+        """A trapezium standing at x, by its half widths at top and bottom; the top may lean."""
         reach = max(upper, lower) + abs(lean)
         window = self.window(x - reach, top, x + reach, bottom)
         height = (bottom - window.y) / (bottom - top)
@@ -154,7 +141,7 @@ def _contrast(cells, pixel):
 
 def dots(x, y, cells, pixel, radius=0.3):
     """Scattered light dots: sand, flowers, stars."""
-    v = y * cells + 0.4 * np.sin(2.0 * cells * x)
+    v = y * cells + 0.3 * np.sin(0.8 * cells * x)
     du, dv, (right, down, kind) = _cells(x * cells + 0.618 * (np.floor(v) % 5), v)
     distance = np.hypot(du - 0.3 - 0.4 * right, dv - 0.3 - 0.4 * down)
     inside = (radius * (0.6 + 0.8 * kind) - distance) / max(cells * pixel, 0.15)
@@ -171,10 +158,8 @@ def blades(x, y, cells, pixel):
 
 
 def rows(x, y, cells, pixel, round_ends):
-    """Staggered rows: round scales with dark rims (roof tiles, leaves), or long stones with light
-    joints (slates, bricks)."""
-    v = y * cells
-    u = x * (cells if round_ends else 0.5 * cells)
+    """Staggered rows of round scales (roof tiles, leaves), or of long stones (slates, bricks)."""
+    u, v = x * (cells if round_ends else 0.5 * cells), y * cells
     du, dv, (kind, _, _) = _cells(u + 0.5 * (np.floor(v) % 2), v)
     if round_ends:
         rim = np.abs(np.hypot(du - 0.5, 0.9 * dv) - 0.45)
@@ -193,99 +178,88 @@ def waves(x, y, cells, pixel, bend):
 # Things: drawn with the origin at their foot; a unit is about half the width of most of them.
 
 
-def _shadow(canvas, width, y=0.0):
-    canvas.shade(canvas.disc(-0.4 * canvas.sun_side * width, y, width, 0.2 * width), 0.24)
-
-
-def _panels(canvas, shape, across, lightness, count, stripes):
-    """Cloth sewn of panels, over -1..1 `across`: striped in a known colour, or plain by chance."""
+def _panels(canvas, shape, across, lightness, count, paint):
+    """Cloth in panels over -1..1 `across`; where the colour is known, every second one is white."""
     angle = np.arcsin(np.clip(across, -1.0, 1.0)) / math.pi + 0.5
-    lightness = lightness + 8.0 * np.sin(math.pi * count * angle) ** 2 - 4.0
-    canvas.paint(shape, lightness, stripes or "toy")
-    if stripes:
-        canvas.paint(
-            (shape[0], shape[1] * (np.floor(angle * count) % 2)), lightness + 30.0, "white"
-        )
+    canvas.paint(shape, lightness + 8.0 * np.sin(math.pi * count * angle) ** 2 - 4.0, paint)
+    if paint != "toy":
+        white = shape[0], shape[1] * (np.floor(angle * count) % 2)
+        canvas.paint(white, lightness + 30.0, "white")
 
 
 def ball(canvas, kind):
     """A colour by chance; with white panels it is blue."""
-    _shadow(canvas, 1.0, -0.1)
+    canvas.shadow(1.0, -0.1)
     window, mask = canvas.disc(0.0, -1.0, 1.0)
-    dx, dy = window.x, window.y + 1.0
-    lightness = 59.0 + 5.0 * canvas.sun_side * dx - 6.0 * dy
+    x, y = window.x, window.y + 1.0
+    lightness = 60.5 + 4.5 * canvas.sun_side * x - 5.0 * y
     canvas.paint((window, mask), lightness, "blue" if "panelled" in kind else "toy")
     if "panelled" in kind:
-        white = canvas.coverage(0.3 * np.sin(3.0 * np.arctan2(dy + 0.2, dx - 0.2)))
+        white = canvas.coverage(0.3 * np.sin(3.0 * np.arctan2(y + 0.2, x - 0.2)))
         canvas.paint((window, mask * white), lightness + 28.0, "white")
     canvas.paint(canvas.disc(0.4 * canvas.sun_side, -1.42, 0.17), 92.0, "white")
 
 
 def umbrella(canvas, kind):
     """A colour by chance; striped it is red and white."""
-    _shadow(canvas, 0.9)
+    canvas.shadow(0.9)
     canvas.paint(canvas.box(-0.03, -1.2, 0.03, 0.0), 84.0, "white")
     window, mask = canvas.disc(0.0, -1.0, 1.0, 0.85)
     dy = (window.y + 1.0) / 0.85
     across = window.x / np.sqrt(np.maximum(1.0 - dy * dy, 1e-3))
     cloth = window, mask * canvas.coverage(-dy - 0.08 * np.sin(18.0 * across) ** 2)
-    lightness = 58.0 + 5.0 * canvas.sun_side * window.x
-    _panels(canvas, cloth, across, lightness, 6, "red" if "striped" in kind else None)
+    lightness = 60.5 + 4.0 * canvas.sun_side * window.x
+    _panels(canvas, cloth, across, lightness, 6, "red" if "striped" in kind else "toy")
 
 
 def balloon(canvas, kind):
     """A colour by chance; striped it is violet and white."""
-    for side in (-1.0, 1.0):
-        canvas.paint(canvas.wedge(0.15 * side, -0.9, -0.3, 0.02, 0.02, 0.25 * side), 40.0, "wood")
+    window, mask = canvas.wedge(0.0, -0.9, -0.3, 0.42, 0.17)
+    canvas.paint((window, 0.5 * mask), 40.0, "wood")
     canvas.paint(canvas.box(-0.2, -0.35, 0.2, 0.0), 45.0, "wood")
     window = canvas.window(-1.0, -2.9, 1.0, -0.6)
     x, y = window.x, window.y + 1.9
     half = np.where(y < 0.3, np.sqrt(np.maximum(1.0 - y * y, 1e-4)), 1.152 - 0.66 * y)
     cloth = window, canvas.coverage(np.minimum(half - np.abs(x), 1.25 - y))
-    lightness = 58.0 + 5.0 * canvas.sun_side * x - 3.0 * y
-    stripes = "violet" if "striped" in kind else None
-    _panels(canvas, cloth, x / np.maximum(half, 0.01), lightness, 8, stripes)
+    lightness, across = 60.5 + 3.0 * canvas.sun_side * x - 2.0 * y, x / np.maximum(half, 0.01)
+    _panels(canvas, cloth, across, lightness, 8, "violet" if "striped" in kind else "toy")
 
 
 def car(canvas, kind):
     """A colour by chance; with a chequered band it is a taxi, and yellow."""
-    _shadow(canvas, 1.1)
-    taxi = "taxi" in kind
-    body, tone = canvas.pick("yellow" if taxi else "car"), canvas.between(55.0, 60.0) + 8.0 * taxi
-    canvas.paint(canvas.wedge(0.0, -0.85, -0.45, 0.42, 0.68), tone + 4.0, body)
-    for side in (-1.0, 1.0):
-        glass = canvas.wedge(0.26 * side, -0.77, -0.48, 0.17, 0.22)
-        canvas.paint(glass, 80.0 if side == canvas.sun_side else 66.0, "glass")
+    canvas.shadow(1.1)
+    tone, body = canvas.between(56.0, 61.0), canvas.pick("yellow" if "taxi" in kind else "car")
     window, mask = canvas.box(-1.0, -0.52, 1.0, -0.1, 0.16)
     canvas.paint((window, mask), tone - 12.0 * (window.y + 0.3), body)
-    if taxi:
+    canvas.paint(canvas.wedge(0.0, -0.85, -0.45, 0.42, 0.68), tone + 4.0, body)
+    if "taxi" in kind:
         checks = (np.floor(window.x * 7.0) + np.floor(window.y * 14.0)) % 2
         band = canvas.coverage(0.07 - np.abs(window.y + 0.32))
         canvas.paint((window, mask * band), 25.0 + 65.0 * checks, "white")
-    for side in (-0.55, 0.55):
-        canvas.paint(canvas.disc(side, -0.12, 0.2), 22.0, "stone")
-        canvas.paint(canvas.disc(side, -0.12, 0.09), 75.0, "stone")
+    for side in (-1.0, 1.0):
+        glass = canvas.wedge(0.26 * side, -0.77, -0.48, 0.17, 0.22)
+        canvas.paint(glass, 73.0 + 7.0 * side * canvas.sun_side, "glass")
+        canvas.paint(canvas.disc(0.55 * side, -0.12, 0.2), 22.0, "stone")
+        canvas.paint(canvas.disc(0.55 * side, -0.12, 0.09), 75.0, "stone")
 
 
 def boat(canvas, kind):
     """White sails over a hull whose colour is left to chance."""
-    for side, half in ((-1.0, 0.5), (1.0, 0.75)):
-        window, mask = canvas.wedge(0.0, -1.3, -0.2, 0.0, half)
-        sail = mask * canvas.coverage(side * window.x - 0.02)
-        canvas.paint((window, sail), 92.0 - 8.0 * (side != canvas.sun_side), "white")
-    canvas.paint(canvas.wedge(0.0, -0.14, 0.18, 0.9, 0.6), 57.0, "toy")
+    window, mask = canvas.wedge(0.0, -1.3, -0.2, 0.0, 0.7)
+    sails = mask * canvas.coverage(np.abs(window.x) - 0.02)
+    canvas.paint((window, sails), 86.0 + 7.0 * canvas.sun_side * np.sign(window.x), "white")
+    canvas.paint(canvas.wedge(0.0, -0.14, 0.18, 0.9, 0.6), 60.0, "toy")
 
 
 def house(canvas, kind):
     """Bricks and round tiles are red, slates blue grey; a plain wall has any pastel."""
-    top, tone = -canvas.between(0.8, 1.1), canvas.between(66.0, 76.0)
-    _shadow(canvas, 0.9)
+    canvas.shadow(0.9)
+    top = canvas.between(-1.1, -0.8)
     window, mask = canvas.box(-0.62, top, 0.62, 0.0)
-    tone = tone + 4.0 * canvas.sun_side * window.x
-    bricks = 8.0 * rows(window.x + 9.0, window.y + 9.0, 9.0, canvas.pixel, False) - 10.0
-    brick = "brick" in kind
-    canvas.paint((window, mask), tone + bricks * brick, "tile" if brick else "wall")
-    canvas.shade((window, mask * canvas.coverage(top + 0.1 - window.y)), 0.2)
+    tone = canvas.between(66.0, 76.0) + 4.0 * canvas.sun_side * window.x
+    tone = tone - 12.0 * canvas.coverage(top + 0.12 - window.y)  # below the eaves
+    bricks = 8.0 * rows(window.x, window.y, 9.0, canvas.pixel, False) - 10.0
+    canvas.paint((window, mask), *((tone + bricks, "tile") if "brick" in kind else (tone, "wall")))
     for x, y in ((-0.32, top + 0.35), (0.32, top + 0.35)):
         canvas.paint(canvas.box(x - 0.16, y - 0.18, x + 0.16, y + 0.16), 88.0, "white")
         pane = canvas.box(x - 0.12, y - 0.14, x + 0.12, y + 0.12)
@@ -293,24 +267,18 @@ def house(canvas, kind):
     canvas.paint(canvas.box(-0.12, -0.4, 0.12, 0.0, 0.03), 40.0, "wood")
     window, mask = canvas.wedge(0.0, top - 0.55, top + 0.02, canvas.between(0.0, 0.3), 0.78)
     roof, tone = canvas.one_of("tile", "slate"), canvas.between(48.0, 60.0)
-    relief = 9.0 * rows(window.x + 9.0, window.y + 9.0, 7.0, canvas.pixel, roof == "tile")
-    snow = "snowy" in kind
-    canvas.paint((window, mask), 88.0 if snow else tone + relief, "snow" if snow else roof)
+    relief = 9.0 * rows(window.x, window.y, 7.0, canvas.pixel, roof == "tile")
+    canvas.paint((window, mask), *((88.0, "snow") if "snowy" in kind else (tone + relief, roof)))
 
 
 def tree(canvas, kind):
     """Pines are green, blossom is pink, bare trees are brown; a crown has the season's colour."""
-    _shadow(canvas, 0.5)
+    canvas.shadow(0.5)
     canvas.paint(canvas.wedge(0.0, -0.8, 0.0, 0.05, 0.09), 40.0, "wood")
     tone, sun, pixel = canvas.between(46.0, 58.0), canvas.sun_side, canvas.pixel
     if "bare" in kind:
-        for lean, low, high in (
-            (-0.5, 0.6, 1.3),
-            (0.5, 0.5, 1.2),
-            (-0.2, 0.7, 1.6),
-            (0.2, 0.7, 1.5),
-        ):
-            canvas.paint(canvas.wedge(0.0, -high, -low, 0.025, 0.05, lean), 42.0, "wood")
+        for lean, top in ((-0.5, -1.25), (0.5, -1.15), (-0.2, -1.6), (0.2, -1.5)):
+            canvas.paint(canvas.wedge(0.0, top, -0.65, 0.025, 0.05, lean), 42.0, "wood")
     elif "pine" in kind:
         for foot, half in ((-0.3, 0.55), (-0.75, 0.45), (-1.2, 0.33)):
             window, mask = canvas.wedge(0.0, foot - 0.75, foot, 0.0, half)
@@ -320,25 +288,14 @@ def tree(canvas, kind):
                 canvas.paint((window, mask * canvas.coverage(foot - 0.45 - window.y)), 90.0, "snow")
     else:
         paint = canvas.pick("blossom" if "blossom" in kind else "crown")
-        for x, y, r in (
-            (0.0, -1.45, 0.42),
-            (-0.36, -1.1, 0.36),
-            (0.36, -1.1, 0.36),
-            (0.0, -1.05, 0.4),
-        ):
-            window, mask = canvas.disc(x, y, r)
+        for x, y in ((0.0, -1.45), (-0.36, -1.1), (0.36, -1.1), (0.0, -1.05)):
+            window, mask = canvas.disc(x, y, 0.42 - 0.16 * abs(x))
             light = tone + 8.0 * sun * (window.x - x) - 12.0 * (window.y - y)
-            place = window.x + 9.0, window.y + 9.0, 6.0, pixel
+            place = window.x, window.y, 6.0, pixel
             leaves = 18.0 * dots(*place, 0.36) if "blossom" in kind else 4.0 * rows(*place, True)
             canvas.paint((window, mask), light + leaves, paint)
 
 
-THINGS = {  # the last word of its kind: what draws a thing, and its size near the middle
-    "ball": (ball, 0.1),
-    "umbrella": (umbrella, 0.22),
-    "balloon": (balloon, 0.17),
-    "car": (car, 0.16),
-    "boat": (boat, 0.14),
-    "house": (house, 0.3),
-    "tree": (tree, 0.3),
-}
+# The last word of its kind: what draws a thing, and its size in the middle of the picture.
+THINGS = {"ball": (ball, 0.1), "umbrella": (umbrella, 0.22), "balloon": (balloon, 0.17)}
+THINGS |= {"car": (car, 0.16), "boat": (boat, 0.14), "house": (house, 0.3), "tree": (tree, 0.3)}

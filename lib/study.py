@@ -17,6 +17,7 @@ Exit status: 0 done; 1 a notebook failed; 2 a wrong argument or a missing file, 
 import argparse
 import contextlib
 import datetime
+import logging
 import os
 import re
 import shutil
@@ -123,7 +124,8 @@ def _execute(study, task, progress):
     """Run one notebook with papermill; the current directory is the root of the project."""
     import papermill  # takes a second or two: not before everything has been checked
 
-    papermill.log.logger.setLevel("CRITICAL")  # what it would say is said here
+    for name in ("papermill", "asyncio"):  # what they would say of an ended kernel is said here
+        logging.getLogger(name).setLevel("CRITICAL")
     source = f"notebooks/{task.step.name}.ipynb"
     copy = f"results/{study.name}/{source}"
     try:

@@ -266,7 +266,7 @@ def memory_advice(parameter):
     except Exception as error:
         if "RESOURCE_EXHAUSTED" in str(error) or "ResourceExhausted" in type(error).__name__:
             raise MemoryError(
-                f"the device's memory is too small for this step: halve {parameter}, then IMAGE_SIZE"
+                f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
             ) from error
         raise
 
