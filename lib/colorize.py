@@ -4,25 +4,20 @@
     python -m lib.colorize scan.tif album -o out --compare   folders too; comparisons beside
     python -m lib.colorize old.png -o new.png --study quick --model cnn --render-factor 8
 
-A network sees a reduced copy of the photo and gives its ab; ab is enlarged along the edges of the
-photo, and the photo's own L is kept: only rounding to 8 (or 16) bits moves it. A colour that sRGB
-cannot show becomes paler at the same L and hue; it is not clipped.
+A network sees a reduced copy of the photo and gives its ab; ab is enlarged along the photo's edges
+and the photo's own L is kept: only rounding moves it. A colour that sRGB cannot show becomes paler
+at the same L and hue. Photos are uint8 or uint16: (H, W) grey, (H, W, 3) RGB, (H, W, 4) with alpha.
+Without --study the model is that of results/flickr8k, or else the newest. Exit status: 0 done; 1 a
+photo failed, a line says why; 2 a wrong argument or a missing file, one line; 130 interrupted.
 
-Photos are uint8 or uint16 arrays: (H, W) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha. Of a file
-that holds several pictures the first is taken. Without --study the model is that of
-results/flickr8k, or else the newest. Exit status: 0 done; 1 a photo could not be coloured, a line
-says why; 2 a wrong argument or a missing file, one line; 130 interrupted.
-
-References
-----------
-He, Sun, Tang (2013), Guided image filtering: the local linear model of ab over L.
-Antic, DeOldify: the render factor, and luminance from the original.
+References: He, Sun, Tang (2013), Guided image filtering (ab as a local linear function of L).
+Antic, DeOldify (the render factor, and luminance from the original).
 """
 
 import argparse
 import contextlib
+import functools
 import io
-import math
 import os
 import signal
 import struct
@@ -34,8 +29,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms, ImageOps
 from PIL.Image import Resampling
+from scipy import ndimage
 from tqdm import tqdm
 
 from lib import cleaning
@@ -46,22 +43,19 @@ RENDER_FACTOR = 12  # x 16 pixels: short side of the copy that the network sees
 RENDER_FACTORS = range(2, 41)  # self-attention needs memory with the fourth power
 LONGEST = 3  # long side of the copy over its short side; longer panoramas are squeezed
 SMALLEST = 8  # pixels a side of a photo
-EDGE = 10.0  # CIELAB units: where L varies by more, ab follows it
+EDGE = 10.0  # CIELAB units: where L varies by more than this, ab follows it
 STRIP = 1 << 16  # pixels computed at once: they stay in the processor's cache
-HALVINGS = 12  # of the gamut factor: exact to 1/4096
+HALVINGS = 12  # of the interval of the gamut factor: exact to 1/4096
 PANEL = 1000  # pixels, longest side of a photo in a comparison
-FORMATS = {  # of results, by suffix; a photo with another suffix becomes a PNG
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe"), ("JPEG", {"quality": 95, "subsampling": 0})),
-    **dict.fromkeys((".tif", ".tiff"), ("TIFF", {"compression": "tiff_adobe_deflate"})),
-    ".png": ("PNG", {"compress_level": 4}),
-    ".webp": ("WEBP", {"quality": 95}),
-    ".bmp": ("BMP", {}),
-}
-SUFFIXES = {*FORMATS, ".gif", ".jp2", ".avif", ".ppm", ".pgm", ".tga"}  # looked for in folders
+JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
+TIFF = ("TIFF", {"compression": "tiff_adobe_deflate"})
+FORMATS = {".jpg": JPEG, ".jpeg": JPEG, ".tif": TIFF, ".tiff": TIFF, ".bmp": ("BMP", {})}
+FORMATS |= {".png": ("PNG", {"compress_level": 4}), ".webp": ("WEBP", {"quality": 95})}
+SUFFIXES = {*FORMATS, ".jpe", ".gif", ".jp2", ".avif", ".ppm", ".pgm", ".tga"}  # become PNGs
 EXIF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)  # words about the photo
 EXIF_GROUPS = (0x8769, 0x8825)  # camera settings, place
 # Pillow reads the high bytes of 16-bit RGB; told of the other byte order, it reads the low ones.
-OTHER_ORDER = {f"{m};16{a}": f"{m};16{b}" for m in ("RGB", "RGBA") for a, b in ("BL", "LB", "NB")}
+OTHER = {f"{m};16{a}": f"{m};16{b}" for m in ("RGB", "RGBA") for a, b in ("BL", "LB", "NB")}
 
 
 def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
@@ -96,55 +90,44 @@ def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
     factor = RENDER_FACTOR if render_factor is None else render_factor
     if factor not in RENDER_FACTORS:
         raise ValueError(f"render_factor: expected a whole number, 2 to 40, got {render_factor}")
-    if not 0 <= saturation < math.inf:
+    if not 0 <= saturation < np.inf:
         raise ValueError(f"saturation: expected 0 or more, got {saturation}")
     fixed = network.input_shape[1:3]
-    height, width = fixed if fixed[0] else copy_size(photo.shape[:2], factor, square)
-    copy = _picture(photo).resize((width, height), Resampling.LANCZOS, reducing_gap=3.0)
-    scaled, _ = lab.scale(lab.rgb_to_lab(np.asarray(copy)[None]))
+    copy = _small(photo, *(fixed if fixed[0] else copy_size(photo.shape[:2], factor, square)))
+    scaled, _ = lab.scale(lab.rgb_to_lab(copy[None]))
     seen = np.array(lab.unscale(scaled, network(scaled, training=False)))[0]
     if not np.isfinite(seen).all():
         raise ValueError("network: expected finite ab, got NaN or infinity")
-    return _paint(photo, _guide(seen[..., 0], seen[..., 1:] * saturation))
-
-
-def gray(photo):
-    """The photo without its colours: RGB of the same L, alpha kept, same dtype."""
-    return _paint(_checked(photo), None)
-
-
-def has_color(photo):
-    """Whether a photo has colours of its own, by the rule that `cleaning` finds grey ones by."""
-    thumb = np.asarray(_picture(photo).resize((32, 32), Resampling.BOX))
-    chroma = np.percentile(cleaning.chroma(thumb), cleaning.GREY_PERCENTILE)
-    return bool(chroma >= cleaning.GREY_CHROMA)
+    return _paint(photo, _guide(seen[..., :1], seen[..., 1:] * saturation))
 
 
 def compare(photo, colored):
     """Grey, coloured and, if the photo has colours, truth, side by side: uint8 (h, w, 3)."""
-    panels = []
-    for image in [photo, colored] + [photo] * has_color(photo):
-        picture = _picture(image)
-        picture.thumbnail((PANEL, PANEL))
-        panels += [np.asarray(picture), np.full((picture.height, 8, 3), 255, np.uint8)]
-    panels[0] = gray(panels[0])
-    return np.concatenate(panels[:-1], axis=1)
+    from lib import lab
+
+    scale = min(1, PANEL / max(photo.shape[:2]))
+    size = [max(1, round(side * scale)) for side in photo.shape[:2]]
+    truth, colored = _small(photo, *size), _small(colored, *size)
+    gray = np.asarray(lab.lab_to_rgb(np.asarray(lab.rgb_to_lab(truth)) * [1, 0, 0]))
+    panels = [np.rint(gray * 255).astype(np.uint8), colored]
+    chroma = np.percentile(cleaning.chroma(_small(photo, 32, 32)), cleaning.GREY_PERCENTILE)
+    panels += [truth] * bool(chroma >= cleaning.GREY_CHROMA)
+    gap = ((0, 0), (0, 8), (0, 0))
+    return np.concatenate([np.pad(panel, gap, constant_values=255) for panel in panels], 1)[:, :-8]
 
 
 def copy_size(size, render_factor, square=False):
     """Height and width of the copy that a network sees of a photo of `size` (height, width)."""
     largest = [max(32, -(-side // 16) * 16) for side in size]
     short = min(16 * render_factor, *largest)
-    scale = short / min(size)
-    sides = [short if square else round(min(side * scale, LONGEST * short) / 16) for side in size]
-    return tuple(sides) if square else tuple(min(16 * s, m) for s, m in zip(sides, largest))
+    sides = [min(side / min(size), 1 if square else LONGEST) * short for side in size]
+    return [min(round(side / 16) * 16, most) for side, most in zip(sides, largest, strict=True)]
 
 
 def gamut_factor(lightness, ab):
-    """The largest factor of ab with which sRGB can show it at that L, by bisection.
+    """The largest factor in [0, 1] that takes ab into sRGB at that L, by bisection.
 
-    `lightness`, float32 (N,), in 0..100; `ab`, float32 (2, N), CIELAB units. Gives float32 (N,) in
-    [0, 1]: L and hue stay, chroma shrinks.
+    `lightness` (N,), 0..100, and `ab` (2, N), CIELAB units, give (N,); all are float32.
     """
     factor = _shown(_linear_rgb(lightness, ab)).astype(np.float32)
     beyond = np.flatnonzero(factor == 0)
@@ -158,47 +141,235 @@ def gamut_factor(lightness, ab):
 
 
 def read(path):
-    """Read a photo file: upright, in sRGB, and what it says about the photo.
+    """Read a photo file, upright and in sRGB: its array, and a dict of EXIF and dpi for `write`.
 
     16 bits a channel stay 16 bits, but for CMYK, for grey with alpha, and for RGB that a colour
-    profile has to be applied to.
-
-    Returns
-    -------
-    photo : array
-        As for `colorize`.
-    about : dict
-        EXIF (words, camera, place) and resolution, for `write`.
+    profile has to be applied to. Of a file of several pictures the first is taken.
     """
     with warnings.catch_warnings(), contextlib.ExitStack() as files:
         warnings.simplefilter("ignore")  # Pillow warns over 89 million pixels, refuses over 179
-        image = files.enter_context(Image.open(path))
-        if min(image.size) < SMALLEST:
-            raise ValueError(f"{image.width} x {image.height} pixels: expected {SMALLEST} a side")
-        about, profile = _about(image), image.info.get("icc_profile")
-        low_bytes = files.enter_context(Image.open(path))
-        low_bytes.tile = [_other_order(tile) for tile in image.tile]
-        deep = low_bytes.tile != image.tile and _profile(profile, image.mode) is None
+        image, low = (files.enter_context(Image.open(path)) for _ in range(2))
+        low.tile = [tile._replace(args=_other_order(tile.args)) for tile in image.tile]
+        deep, about, profile = low.tile != image.tile, _about(image), _profile(image)
         image = _upright(image)
-        if deep:
-            return np.asarray(image) * np.uint16(256) + np.asarray(_upright(low_bytes)), about
+        if deep and not profile:
+            return np.asarray(image) * np.uint16(256) + np.asarray(_upright(low)), about
         if image.mode[0] in "IF":
-            return _sixteen_bits(image, profile), about
+            return _gray16(image, profile), about
         return np.asarray(_to_srgb(image, profile)), about
 
 
 def write(path, photo, about=None):
-    """Write a photo whole or not at all, in the format of the suffix (see `FORMATS`).
-
-    PNG and TIFF keep 16 bits; the others are given 8. JPEG has no alpha.
-    """
+    """Write a photo whole or not at all; PNG and TIFF keep 16 bits, JPEG keeps no alpha."""
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"{path.name}: expected one of {' '.join(FORMATS)}")
+    name, options = FORMATS[path.suffix.lower()]
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            _encode(file, photo, path.suffix.lower(), about or {})
+        if photo.dtype == np.uint16 and name == "PNG":
+            part.write_bytes(_png16(photo))
+        elif photo.dtype == np.uint16 and name == "TIFF":
+            tifffile.imwrite(part, photo, photometric="rgb", compression="zlib")
+        else:
+            picture = Image.fromarray(_bytes(photo[..., :3] if name == "JPEG" else photo))
+            picture.save(part, name, **options, **(about or {}))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def main(arguments=None, root=ROOT):
+    """Command line; returns the exit status."""
+    failures = []
+    try:
+        options = _options(arguments)
+        jobs = _jobs(options)
+        path = _model(Path(root) / "results", options.study, options.model)
+        todo = [job for job in jobs if job[1:] != (None, None)]
+        if len(todo) < len(jobs):
+            print(f"{len(jobs) - len(todo)} left as they are, done before (--force: once more)")
+        network = todo and _load(path)
+        for source, target, comparison in tqdm(todo, unit="photo", disable=None):
+            try:
+                _color_file(source, target, comparison, network, options)
+            except Exception as error:  # whatever a broken file leads to
+                reason = " ".join(str(error).split()) or type(error).__name__
+                failures.append(f"{source}: {reason}")
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: start it again, and it goes on where it was", file=sys.stderr)
+        return 130
+    print(f"{len(todo) - len(failures)} of {len(todo)} photos coloured, in {options.out}")
+    print(*failures, sep="\n", end="\n" * bool(failures), file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _checked(photo):
+    photo = np.asarray(photo)
+    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
+    if not fits or photo.dtype not in (np.uint8, np.uint16) or min(photo.shape[:2]) < SMALLEST:
+        expected = f"uint8 or uint16, grey, RGB or RGBA, {SMALLEST} pixels a side or more"
+        raise ValueError(f"photo: expected {expected}, got {photo.dtype} {photo.shape}")
+    return photo
+
+
+def _bytes(photo):
+    return photo if photo.dtype == np.uint8 else (photo >> 8).astype(np.uint8)
+
+
+def _small(photo, height, width):
+    """An 8-bit RGB copy of that size, without alpha."""
+    picture = Image.fromarray(_bytes(photo[..., :3] if photo.ndim == 3 else photo))
+    picture = picture.resize((width, height), Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _guide(lightness, ab):
+    """Nine maps for `_strip`: L, the two of ab, of its slope over L, and its least and greatest."""
+    mean = functools.partial(ndimage.uniform_filter, size=(3, 3, 1), mode="nearest")
+    covariance = mean(lightness * ab) - mean(lightness) * mean(ab)
+    slope = covariance / (mean(lightness**2) - mean(lightness) ** 2 + EDGE**2)
+    ends = [end(ab, (3, 3, 1)) for end in (ndimage.minimum_filter, ndimage.maximum_filter)]
+    maps = np.concatenate([lightness, ab, slope, *ends], axis=-1)
+    return [Image.fromarray(np.ascontiguousarray(maps[..., i])) for i in range(9)]
+
+
+def _paint(photo, maps):
+    """The photo's L with the ab of the maps, made in strips by all processors."""
+    height, width = photo.shape[:2]
+    result = np.array(photo) if photo.shape[2:] == (4,) else np.empty((height, width, 3), photo.dtype)
+    rows = max(1, STRIP // width)
+
+    def strip(top):
+        part = slice(top, min(top + rows, height))
+        result[part, :, :3] = _strip(photo[part, ..., :3] if photo.ndim == 3 else photo[part], maps, part.start/height, part.stop/height)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(strip, range(0, height, rows)))
+    return result
+
+
+def _strip(photo, maps, start, stop):
+    """Rows of a photo in colour; they lie from `start` to `stop`, parts of its height."""
+    from lib import lab
+
+    peak, (height, width) = np.iinfo(photo.dtype).max, photo.shape[:2]
+    y = _linear_levels(peak)[photo]
+    y = (y @ lab.RGB_TO_XYZ[1].astype(np.float32) if photo.ndim == 3 else y).ravel()
+    lightness = 116 * np.where(y > lab.DELTA**3, np.cbrt(y), y / (3 * lab.DELTA**2) + 4 / 29) - 16
+    columns, rows = maps[0].size
+    box = (0, start * rows, columns, stop * rows)
+    fine = np.stack([np.asarray(m.resize((width, height), Resampling.BICUBIC, box)).ravel() for m in maps])
+    ab = np.clip(fine[1:3] + fine[3:5] * (lightness - fine[0]), fine[5:7], fine[7:])
+    linear = _linear_rgb(lightness, ab * gamut_factor(lightness, ab))
+    levels = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1/2.4) - 0.055)
+    return (levels.clip(0,1) * peak + 0.5).astype(photo.dtype).T.reshape(height, width, 3)
+
+
+@functools.cache
+def _linear_levels(peak):
+    levels = np.arange(peak + 1) / peak
+    return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def _linear_rgb(lightness, ab):
+    """CIELAB (N,) and (2, N) to linear sRGB (3, N), out of [0, 1] where sRGB cannot show it."""
+    from lib import lab
+
+    y = (lightness + 16) / 116
+    f = np.stack([y + ab[0] / 500, y, y - ab[1] / 200])
+    xyz = np.where(f > lab.DELTA, f**3, 3 * lab.DELTA**2 * (f - 4 / 29))
+    return (np.linalg.inv(lab.RGB_TO_XYZ) * lab.WHITE).astype(np.float32) @ xyz
+
+
+def _shown(linear):
+    return ((linear >= 0) & (linear <= 1)).all(axis=0)
+
+
+def _other_order(args):
+    """What a decoder is told, with the other byte order if it is for 16-bit RGB."""
+    return OTHER.get(args, args) if isinstance(args, str) else tuple(OTHER.get(a, a) for a in args or ())
+
+
+def _upright(image):
+    image.load()
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _about(image):
+    """EXIF and resolution that go on to the result; what is broken is left out."""
+    about, exif = {}, Image.Exif()
+    with contextlib.suppress(Exception):
+        exif.update({tag: image.getexif()[tag] for tag in EXIF_TAGS if tag in image.getexif()})
+        for group in EXIF_GROUPS:
+            exif.get_ifd(group).update(image.getexif().get_ifd(group))
+        about["exif"] = exif.tobytes()
+        about["dpi"] = tuple(int(round(x)) for x in image.info["dpi"])
+    return about
+
+
+def _profile(image):
+    """The colour profile to convert from; None if there is none, if it is sRGB, or broken."""
+    with contextlib.suppress(Exception):
+        profile = ImageCms.getOpenProfile(io.BytesIO(image.info["icc_profile"]))
+        return None if "sRGB" in ImageCms.getProfileDescription(profile) else profile
+
+
+def _to_srgb(image, profile):
+    """Mode L, RGB or RGBA, in sRGB."""
+    kept = image.mode in ("L", "RGB", "CMYK")
+    mode = "RGBA" if image.has_transparency_data else image.mode if kept else "L" if image.mode == "1" else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError):
+            output = "RGBA" if mode == "RGBA" else "RGB"
+            image = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=output)
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+def _gray16(image, profile):
+    """uint16 of a grey image of 16 or 32 bits; floats may end at 1, 255 or 65535."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float32)).clip(0)
+    ends = (65535,) if image.mode.startswith("I;16") else (1, 255, 65535, values.max())
+    levels = np.rint(values * (65535 / min(end for end in ends if end >= values.max()))).astype(np.uint16)
+    if profile:
+        ramp = _to_srgb(Image.fromarray(np.arange(256, dtype=np.uint8)[None]), profile)
+        curve = np.asarray(ramp.convert("L"))[0] * 257.0
+        levels = np.interp(np.arange(65536)/257, np.arange(256), curve).astype(np.uint16)[levels]
+    return levels
+
+
+def _png16(photo):
+    """A PNG of 16 bits a channel: Pillow writes none."""
+    height, width, channels = photo.shape
+    rows = photo.astype(">u2").reshape(height, -1).view(np.uint8)
+    rows[1:] -= rows[:-1].copy()  # filter 2: each row as its difference from the one above
+    rows = np.pad(rows, ((0, 0), (1, 0)), constant_values=2)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2 * channels - 4 if ... , 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 3)), (b"IEND", b""))
+    ...
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UsageError(message)
+
+
+def _options(arguments):
+    parser = _Parser("lib.colorize", description="Colour photos at their own size.")
+    add = parser.add_argument
+    add("photos", nargs="+", type=Path, metavar="IN", help="a photo, or a folder of photos")
+    add("-o", dest="out", required=True, type=Path, help="folder, or file for one photo")
+    add("--study", help="folder in results; default: flickr8k, or the newest")
+    add("--model", default="gan")
+    add("--render-factor", type=int, choices=RENDER_FACTORS, metavar="N", help="2 to 40")
+    add("--saturation", type=float, default=1.0, metavar="S", help="0: grey, 1: as is")
+    add("--square", action="store_true", help="stretch to a square, as DeOldify does")
+    add("--compare", action="store_true", help="also <name>-compare.png")
+    add("--force", action="store_true", help="replace results that are there")
+    options = parser.parse_args(arguments)
+    return options

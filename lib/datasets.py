@@ -178,7 +178,9 @@ def _get_path(path, raw):
     if path.is_dir():
         return path
     if not is_archive(path):
-        raise ValueError(f"SOURCE {path}: expected a folder, a zip or a tar, got another file")
+        raise ValueError(
+            f"SOURCE {path}: expected a folder, a zip or a tar, got another file, or a cut one"
+        )
     text = f"{path.resolve()} {_size_and_date(path)}"
     mark = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     folder = raw / f"{_stem(path.name)}-{mark}"

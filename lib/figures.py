@@ -87,6 +87,8 @@ def photo_grid(rgb, titles=None, columns=6):
     titles = _captions(titles, len(photos), "titles")
     columns = min(columns, len(photos))
     rows = [photos[start : start + columns] for start in range(0, len(photos), columns)]
+    if titles is None:
+        return _montage(rows)
     words = [titles[start : start + columns] for start in range(0, len(photos), columns)]
     return _montage(rows, under=words)
 
@@ -153,10 +155,12 @@ def worst_best(truth, predicted, values, measure="RMSE of ab", names=None, count
     groups = pick(values, count)
     rows = np.concatenate(list(groups.values()))
     numbers = [f"{measure} {values[row]:.1f}" for row in rows]
-    words = [f"{names[row]}\n{number}" for row, number in zip(rows, numbers, strict=True)]
+    words = numbers
+    if names is not None:
+        words = [f"{names[row]}\n{number}" for row, number in zip(rows, numbers, strict=True)]
     photos = [_photos([images[row] for row in rows], "photos") for images in (truth, predicted)]
     above = [name for name, group in groups.items() for _ in group]
-    captions = [None, words if names is not None else numbers]
+    captions = [None, words]
     return _montage(photos, left=["Truth", "Predicted"], above=above, under=captions)
 
 

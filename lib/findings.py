@@ -6,10 +6,12 @@ paired differences, photo by photo, where `metrics` is there; otherwise the two 
 must not overlap. Intervals are over photos: they say nothing of another training run.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from lib.intervals import paired_difference
 from lib.metrics import MEASURES
@@ -86,9 +88,9 @@ def answer(summary, metrics, model="gan", reference="cnn"):
     first = f"{photos}{label(model)} is {'; '.join(parts)}."
     rmse = next((row for row in rows if row.measure == "rmse_ab"), rows[0])
     claim = {
-        "better": "The paper's claim, that the GAN has the lower error, holds here",
-        "worse": "The paper's claim, that the GAN has the lower error, does not hold here",
-        "open": "The paper's claim, that the GAN has the lower error, is not confirmed here",
+        "better": "The paper’s claim, that the GAN has the lower error, holds here",
+        "worse": "The paper’s claim, that the GAN has the lower error, does not hold here",
+        "open": "The paper’s claim, that the GAN has the lower error, is not confirmed here",
     }.get(rmse.verdict, "The measure")
     unit = f" {rmse.unit}" if rmse.unit else ""
     second = f"{claim}: {rmse.label} is {rmse.model} against {rmse.reference}{unit}"
@@ -203,65 +205,65 @@ def _places(half_width):
 
 def _difference(table, metrics, measure, model, reference):
     """Mean difference, whether it is one, and its text."""
-    one, other = table.loc[model], table.loc[reference]
-    if metrics is not None and {model, reference} <= set(metrics["model"]) and measure in metrics:
+    rows = pd.DataFrame()
+    if metrics is not None and measure in metrics:
         rows = metrics[metrics["model"].isin([model, reference])][["photo", "model", measure]]
+    with contextlib.suppress(ValueError):  # no table, or not the same photos for both
         found = paired_difference(rows, measure, model, reference)
         value, low, high = found["difference"], found["low"], found["high"]
         digits = _places((high - low) / 2) if high > low else places(table, measure)
-        signed = ("+" if value > 0 else "") + number(value, digits)
-        text = f"{signed} [{number(low, digits)}, {number(high, digits)}]"
+        text = f"{_signed(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
         return value, low > 0 or high < 0, text
+    one, other = table.loc[model], table.loc[reference]
     value, digits = one[measure] - other[measure], places(table, measure)
     low, high = [f"{measure}_{end}" for end in ("low", "high")]
     known = {low, high} <= set(table)
     apart = known and (one[low] > other[high] or one[high] < other[low])
-    return value, bool(apart), ("+" if value > 0 else "") + number(value, digits)
+    return value, bool(apart), _signed(value, digits)
+
+
+def _signed(value, digits):
+    return ("+" if value > 0 else "") + number(value, digits)
 
 
 def _against_baselines(table, metrics):
     there = [row for row in BASELINES if row in table.index]
-    if not there:
-        return ["There are no baselines in the table: the errors cannot be judged."]
+    networks = [row for row in NETWORKS if row in table.index]
+    if not there or not networks:
+        return ["The table has no baselines, or no networks: the errors cannot be judged."]
     simple = table.loc[there, "rmse_ab"].idxmin()
-    groups = {"better": [], "worse": [], "open": []}
-    for model in (row for row in NETWORKS if row in table.index):
+    groups = {"beaten": [], "not clearly beaten": [], "not even reached": []}
+    for model in networks:
         difference, sure, _ = _difference(table, metrics, "rmse_ab", model, simple)
-        groups[("better" if difference < 0 else "worse") if sure else "open"].append(label(model))
-    words = (
-        f"the best simple baseline ({label(simple).lower()}, {interval(table, simple, 'rmse_ab')})"
-    )
-    seen = []
-    if groups["better"]:
-        seen.append(f"By RMSE of ab, {words} is beaten by {_listed(groups['better'])}.")
-    for verdict, phrase in [("open", "not clearly beaten"), ("worse", "not even reached")]:
-        if groups[verdict]:
-            seen.append(f"By RMSE of ab, {words} is {phrase} by {_listed(groups[verdict])}.")
-    return seen
+        far = "beaten" if difference < 0 else "not even reached"
+        groups[far if sure else "not clearly beaten"].append(label(model))
+    words = f"{label(simple).lower()}, {interval(table, simple, 'rmse_ab')}"
+    return [
+        f"By RMSE of ab, the best simple baseline ({words}) is {verdict} by "
+        f"{_listed(names) if len(names) < len(networks) else 'every network'}."
+        for verdict, names in groups.items()
+        if names
+    ]
 
 
 def _against_oracle(table):
     there = [row for row in NETWORKS if row in table.index]
-    seen = []
-    if "oracle_mean" in table.index and there:
-        least, name = table.loc["oracle_mean", "rmse_ab"], table.loc[there, "rmse_ab"].idxmin()
-        above = 100 * (table.loc[name, "rmse_ab"] / least - 1)
-        seen.append(
-            "No model can have a lower RMSE of ab than the mean of all colours that are possible: "
-            f"{interval(table, 'oracle_mean', 'rmse_ab')} here. The nearest network, {label(name)}, "
-            f"is {number(above, 0)} % above it."
-        )
-    if "oracle_sample" in table.index:
-        value = table.loc["oracle_sample", "rmse_ab"]
-        less = [label(row) for row in there if table.loc[row, "rmse_ab"] < value]
-        end = f"{_listed(less)} score lower, with less true colours" if less else "no network does"
-        end = end.replace("score", "scores") if len(less) == 1 else end
-        if less:
-            seen.append(
-                "Another true colouring, as good as the photo itself, has an RMSE of ab of "
-                f"{interval(table, 'oracle_sample', 'rmse_ab')}; {end}. RMSE rewards the cautious."
-            )
-    return seen
+    if not there or not {"oracle_mean", "oracle_sample"} <= set(table.index):
+        return []
+    errors = table["rmse_ab"]
+    nearest = errors[there].idxmin()
+    above = number(100 * (errors[nearest] / errors["oracle_mean"] - 1), 0)
+    lower = [label(row) for row in there if errors[row] < errors["oracle_sample"]]
+    texts = [interval(table, row, "rmse_ab") for row in ("oracle_mean", "oracle_sample")]
+    verb = "has" if len(lower) == 1 else "have"
+    end = (
+        f"{_listed(lower)} {verb} less. RMSE rewards caution." if lower else "no network has less."
+    )
+    return [
+        f"The mean of all possible colours has an RMSE of ab of {texts[0]}, the least that any "
+        f"model can have. The nearest network, {label(nearest)}, is {above}\u00a0% above it.",
+        f"Another true colouring, as good as the photo itself, has an RMSE of {texts[1]}: {end}",
+    ]
 
 
 def _color(table):
@@ -270,23 +272,15 @@ def _color(table):
     if not there or not reference:
         return []
     shares = {row: 100 * table.loc[row, "colorfulness"] / reference for row in there}
-    words = [f"{label(row)} {share:.0f} %" for row, share in shares.items()]
-    seen = [f"Colorfulness, as a share of the true photos’: {_listed(words)}."]
+    words = [f"{label(row)} {share:.0f}\u00a0%" for row, share in shares.items()]
     exact = table.loc[there, "rmse_ab"].idxmin()
     vivid = min(there, key=lambda row: abs(shares[row] - 100))
-    same = "The same network" if exact == vivid else f"{label(exact)}"
-    rest = (
-        "is"
-        if exact == vivid
-        else f"has the least RMSE of ab among the networks, {label(vivid)} is"
-    )
+    agree = f"{label(exact)} has the least RMSE of ab among the networks"
     if exact == vivid:
-        seen.append(
-            f"{same} ({label(exact)}) has the least RMSE of ab and {rest} nearest in colour."
-        )
+        agree += ", and is nearest to the truth in colorfulness, too."
     else:
-        seen.append(f"{same} {rest} nearest to the truth in colorfulness: the two orders disagree.")
-    return seen
+        agree += f", but {label(vivid)} is nearest to the truth in colorfulness."
+    return [f"Colorfulness, as a share of the true photos’: {_listed(words)}.", agree]
 
 
 def _listed(words):

@@ -3,60 +3,76 @@
 Nothing is trained or measured here. Numbers come from summary.csv and metrics.csv, sentences from
 `lib.findings`, the page's shape from report.html.j2, the comparison with the paper from
 fidelity.yaml. What a study does not have is said in the page. Pictures are inside the page, which
-asks nothing of any server, and is kept below `LIMIT` bytes.
+asks nothing of any server (see `lib.embed`).
 """
 
-import base64
 import collections
-import io
 import json
 import os
-import re
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 import yaml
-from PIL import Image
 
-from lib import figures, findings
+from lib import embed, figures, findings
 from lib.metrics import MEASURES
 from lib.style import group, label
 
 HERE = Path(__file__).parent
-LIMIT = 12_000_000  # bytes of the whole page
-QUALITY = 85  # of JPEG, for pictures that are too large as PNG
-PIXELS_AN_INCH = 1.25  # a figure's pixels for one pixel of the page: 120 / 96
+CONTENTS = {  # section: heading, in the order of the page
+    "data": "Data",
+    "preprocessing": "Preprocessing",
+    "models": "Models",
+    "training": "Training",
+    "results": "Results",
+    "pictures": "Pictures",
+    "seen": "What we see",
+    "fidelity": "The paper, statement by statement",
+    "made": "How this was made",
+}
 FIGURES = {  # file: (section, caption), in the order of the page
     "fig1_gray_sample": ("data", "Figure 1. A grey photo: all that a model is given."),
     "fig2_samples": ("data", "Figure 2. Samples of the data set: what it should answer."),
     "counts": ("data", "Photos found, rejected, kept, and how they were split."),
     "rejected": ("data", "Rejected photos, and why."),
-    "scenes_oracle": ("data", "What can be known: the mean of all possible colours has the least "
-                      "error, and a random draw of them looks real."),
+    "scenes_oracle": ("data", "The best possible answers: least error, and a true colouring."),
     "lab_channels": ("preprocessing", "A photo and its channels L, a and b."),
-    "ab_histogram": ("preprocessing", "How often each colour occurs. A model that cannot decide "
-                     "answers with the mean: a greyish brown."),
+    "ab_histogram": ("preprocessing", "How often each colour occurs; the mean is a greyish brown."),
     "fig3_flow": ("models", "Figure 3. The way of a photo in training and in testing."),
     "fig4_cnn": ("models", "Figure 4. The CNN."),
     "fig5_autoencoder": ("models", "Figure 5. The autoencoder."),
     "xception": ("models", "The CNN on Xception."),
-    "xception_skips": ("models", "The same with connections from the encoder to the decoder."),
+    "xception_skips": ("models", "The same, with connections from encoder to decoder."),
     "generator": ("models", "NoGAN’s generator."),
     "critic": ("models", "NoGAN’s critic."),
     "fig7_8_curves": ("training", "Figures 7 and 8. Accuracy and loss against epochs."),
     "nogan": ("training", "NoGAN’s adversarial phase, and the step that was kept."),
     "rmse_ab_bars": ("results", "Mean error with 95 % intervals."),
-    "rank": ("results", "Where error and colour disagree: lines that cross."),
+    "rank": ("results", "Where error and colour disagree, lines cross."),
     "fig6_grid": ("pictures", "Figure 6. Grey, truth, and each model’s answer."),
-    "worst": ("pictures", "Best, median and worst photos, chosen by error."),
-}  # fmt: skip
-NEEDED = {"cnn": "02", "autoencoder": "03", "xception": "04", "xception_skips": "04",
-          "generator": "05", "gan": "05"}  # fmt: skip
-SAME = {"yes": "same", "no": "not the same", "partly": "partly", "open": "left open by the paper",
-        "added": "added here", "absent": "not in this study"}  # fmt: skip
-
-Figure = collections.namedtuple("Figure", "name caption alt width height small")
+    "worst": ("pictures", "Best, median and worst photos, by their error."),
+}
+NEEDED = {  # trained model: notebook
+    "cnn": "02",
+    "autoencoder": "03",
+    "xception": "04",
+    "xception_skips": "04",
+    "generator": "05",
+    "gan": "05",
+}
+SAME = {  # of fidelity.yaml, in words
+    "yes": "same",
+    "no": "not the same",
+    "partly": "partly",
+    "open": "left open there",
+    "added": "added here",
+    "absent": "not in this study",
+}
+FLOW = (
+    "Training: a colour photo is split into L and ab, the model guesses ab from L, and the loss "
+    "compares the two. Testing: the guess is joined to the original L."
+)
 
 
 def build(folder):
@@ -82,16 +98,17 @@ def build(folder):
     folder = Path(folder)
     study = read(folder)
     _draw(folder, study)
-    images, sections = _figures(folder / "figures")
-    sliders = _sliders(folder / "figures" / "slider", images)
+    sections, sliders, images = _pictures(folder / "figures")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     values = _page(folder, study) | {"sections": sections, "sliders": sliders}
-    template = environment.get_template("report.html.j2")
-    html = template.render(values, source=lambda name: f"\0{name}\0")
-    html = _inline(html, images)
+    html = environment.get_template("report.html.j2").render(values)
+    html = embed.inline(html, images)
     path = folder / "report.html"
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.write_text(html, encoding="utf-8")
@@ -133,6 +150,7 @@ def _page(folder, study):
     rows = [row for row in NEEDED if row in table.index]
     photos = None if metrics is None else metrics["photo"].nunique()
     return {
+        "contents": [*CONTENTS.items()],
         "study": run.get("study", folder.name),
         "headline": findings.headline(summary, metrics),
         "answer": findings.answer(summary, metrics),
@@ -150,7 +168,6 @@ def _page(folder, study):
         "photos": photos,
         "data": study["data"],
         "run": run,
-        "labels": {name: label(name) for name in table.index},
     }
 
 
@@ -158,7 +175,7 @@ def _warnings(study, photos):
     """What a reader must know before the numbers."""
     found = []
     for name, params in study["params"].items():
-        found += [f"{label(name)}: {text}" for text in params.get("warnings", [])]
+        found += [f"{label(name)}: {text}" for text in params.get("warnings") or []]
     if photos is not None and photos < 50:
         found.append(f"Only {photos} test photos: the numbers show that the study runs, no more.")
     if study["metrics"] is None:
@@ -173,28 +190,29 @@ def _rows(table):
     measures = findings.measures(table)
     winners = {measure: findings.best(table, measure) for measure in measures}
     return [
-        (label(row), group(row)[0],
-         [(findings.interval(table, row, m), row == winners[m]) for m in measures])
+        (
+            label(row),
+            group(row)[0],
+            [(findings.interval(table, row, m), row == winners[m]) for m in measures],
+        )
         for row in table.index
-    ]  # fmt: skip
+    ]
 
 
 def _models(study):
     """One row a trained network: label, weights, epochs, seconds an epoch, settings."""
     found = []
     for name, params in study["params"].items():
-        history = study["histories"].get(name)
-        seconds = (
-            None if history is None or "seconds" not in history else history["seconds"].median()
-        )
-        settings = params.get("settings") or {}
-        found.append({
-            "label": label(name) if name != "critic" else "Critic",
+        history, settings = study["histories"].get(name), params.get("settings") or {}
+        known = history is not None and "seconds" in history
+        row = {
+            "label": label(name),
             "parameters": params.get("parameters"),
-            "epochs": None if history is None else len(history),
-            "seconds": None if seconds is None else f"{seconds:.1f}",
+            "epochs": settings.get("epochs") if history is None else len(history),
+            "seconds": f"{history['seconds'].median():.1f}" if known else None,
             "settings": ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None),
-        })  # fmt: skip
+        }
+        found.append(row)
     return found
 
 
@@ -231,73 +249,41 @@ def _fidelity(study, differences):
 
 def _draw(folder, study):
     """The two figures that no notebook has: they need no photo and no model."""
-    figures.save(figures.flow_diagram(), folder / "figures" / "fig3_flow.png",
-                 "Training: a colour photo is split into L and ab, the model guesses ab from L, and "
-                 "the loss compares the two. Testing: the guess is joined to the original L.")  # fmt: skip
+    figures.save(figures.flow_diagram(), folder / "figures" / "fig3_flow.png", FLOW)
     wanted = {"epoch", "loss", "val_loss", "accuracy", "val_accuracy"}
     curves = {name: h for name, h in study["histories"].items() if wanted <= set(h) and len(h)}
     if curves:
         ends = [f"{label(name)} {h['val_accuracy'].iloc[-1]:.2f}" for name, h in curves.items()]
-        figures.save(figures.training_curves(curves), folder / "figures" / "fig7_8_curves.png",
-                     f"Accuracy and loss rise and fall over the epochs; last validation accuracy: "
-                     f"{', '.join(ends)}.")  # fmt: skip
+        alt = f"Accuracy and loss over the epochs. Last validation accuracy: {', '.join(ends)}."
+        path = folder / "figures" / "fig7_8_curves.png"
+        figures.save(figures.training_curves(curves), path, alt)
 
 
-def _figures(folder):
-    """All figures: dict of name to PNG bytes, and dict of section to what it shows in order."""
-    names = sorted(path.stem for path in folder.glob("*.png") if not path.name.startswith("."))
-    known = list(FIGURES)
-    images, sections = {}, collections.defaultdict(list)
-    for name in sorted(
-        names, key=lambda name: known.index(name) if name in FIGURES else len(known)
-    ):
-        figure = _figure(folder / f"{name}.png", images)
-        if figure:
-            sections[FIGURES.get(name, ("more",))[0]].append(figure)
-    return images, sections
+def _pictures(folder):
+    """Dict of section to (picture, caption) in order, list of sliders, and all pictures."""
+    found = {picture.stem: picture for picture in embed.pictures(folder)}
+    sections, known = collections.defaultdict(list), list(FIGURES)
+    for stem in [*(s for s in known if s in found), *(s for s in found if s not in FIGURES)]:
+        plain = stem.replace("_", " ")
+        section, caption = FIGURES.get(stem, ("more", f"{plain[:1].upper()}{plain[1:]}."))
+        sections[section].append((found[stem], caption))
+    sliders = [(p, label(model), *pair) for p, model, *pair in embed.sliders(folder / "slider")]
+    pairs = [picture for _, _, *pair in sliders for picture in pair]
+    return sections, sliders, [*found.values(), *pairs]
 
 
-def _figure(path, images):
-    """One picture, its bytes put into `images`; None if it cannot be read."""
-    content = path.read_bytes()
+def _csv(path):
+    """A table, or None where there is none or nothing in it."""
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            picture.load()
-            (width, height), text = picture.size, getattr(picture, "text", {})
-    except OSError:
+        return pd.read_csv(path)
+    except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError):
         return None
-    name = str(path.relative_to(path.parents[1 if path.parent.name != "slider" else 2]))
-    images[name] = content
-    plain = path.stem.replace("_", " ")
-    caption = FIGURES.get(path.stem, ("", f"{plain[:1].upper()}{plain[1:]}."))[1]
-    small = max(width, height) < 200
-    size = [round(side / PIXELS_AN_INCH) for side in (width, height)]
-    return Figure(name, caption, text.get("Description") or plain, *size, small)
 
 
-def _sliders(folder, images):
-    """Pairs of pictures: what it is called, before, after; in order of photo and model."""
-    pairs = []
-    for path in sorted(folder.glob("*-after-*.png")):
-        photo, _, model = path.stem.rpartition("-after-")
-        before = path.with_name(f"{photo}-before.png")
-        both = [_figure(file, images) for file in (before, path) if file.is_file()]
-        if re.fullmatch(r"\w+", model) and len(both) == 2 and all(both):
-            pairs.append((photo, label(model), *both))
-    return pairs
-
-
-def _inline(html, images):
-    """Put pictures into the page, the largest as JPEG, then smaller, as far as the limit asks."""
-    kinds, sizes = dict.fromkeys(images, "png"), {n: len(c) for n, c in images.items()}
-    images, quality, scale = dict(images), QUALITY, 1.0
-    while len(html) + sum(-(-size // 3) * 4 + 30 for size in sizes.values()) > LIMIT and sizes:
-        name = max((n for n in sizes if kinds[n] == "png"), key=sizes.get, default=None)
-        if name is None:  # all are JPEG: make the largest smaller
-            name, scale = max(sizes, key=sizes.get), 0.7
-        images[name], kinds[name] = _smaller(images[name], quality, scale), "jpeg"
-        sizes[name] = len(images[name])
-    for name, content in images.items():
-        data = base64.b64encode(content).decode("ascii")
-        html = html.replace(f"\0{name}\0", f"data:image/{kinds[name]};base64,{data}")
-    return html
+def _json(path):
+    """What a JSON file holds; an empty dict where there is none or it is broken."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

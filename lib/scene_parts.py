@@ -1,9 +1,8 @@
 """The paintbox of `scenes`: a canvas in CIELAB, soft shapes, textures, and things drawn with them.
 
 x runs right and y down, from 0 to 1 at any number of pixels, or in units of a thing (`Canvas.at`).
-A shape is a window and a mask in [0, 1] with an edge one pixel wide; a texture is a field of about
-[-1, 1] for L. Paints mix linearly in L, a and b, so the mean over colours of a mix is the mix of
-the means. All that shows in L comes from `Canvas.layout`; only `Canvas.pick` draws a colour.
+A shape is a window and a mask in [0, 1] with an edge one pixel wide. Paints mix linearly, so the
+mean over colours of a mix is the mix of their means; only `Canvas.pick` draws a colour.
 """
 
 import copy
@@ -119,7 +118,7 @@ class Canvas:
         return window, self.coverage(np.minimum(sides / steep, ends))
 
 
-# Textures: x and y may be shifted or stretched; `cells` is their number in a unit of y.
+# Textures: fields of about [-1, 1] for L. `cells` is the number of grains in a unit of y.
 
 
 @functools.cache
@@ -178,13 +177,13 @@ def waves(x, y, cells, pixel, bend):
 # Things: drawn with the origin at their foot; a unit is about half the width of most of them.
 
 
-def _panels(canvas, shape, across, lightness, count, paint):
+def _panels(canvas, window, mask, across, lightness, count, paint):
     """Cloth in panels over -1..1 `across`; where the colour is known, every second one is white."""
     angle = np.arcsin(np.clip(across, -1.0, 1.0)) / math.pi + 0.5
-    canvas.paint(shape, lightness + 8.0 * np.sin(math.pi * count * angle) ** 2 - 4.0, paint)
+    relief = 8.0 * np.sin(math.pi * count * angle) ** 2 - 4.0
+    canvas.paint((window, mask), lightness + relief, paint)
     if paint != "toy":
-        white = shape[0], shape[1] * (np.floor(angle * count) % 2)
-        canvas.paint(white, lightness + 30.0, "white")
+        canvas.paint((window, mask * (np.floor(angle * count) % 2)), lightness + 30.0, "white")
 
 
 def ball(canvas, kind):
@@ -209,7 +208,7 @@ def umbrella(canvas, kind):
     across = window.x / np.sqrt(np.maximum(1.0 - dy * dy, 1e-3))
     cloth = window, mask * canvas.coverage(-dy - 0.08 * np.sin(18.0 * across) ** 2)
     lightness = 60.5 + 4.0 * canvas.sun_side * window.x
-    _panels(canvas, cloth, across, lightness, 6, "red" if "striped" in kind else "toy")
+    _panels(canvas, *cloth, across, lightness, 6, "red" if "striped" in kind else "toy")
 
 
 def balloon(canvas, kind):
@@ -222,7 +221,7 @@ def balloon(canvas, kind):
     half = np.where(y < 0.3, np.sqrt(np.maximum(1.0 - y * y, 1e-4)), 1.152 - 0.66 * y)
     cloth = window, canvas.coverage(np.minimum(half - np.abs(x), 1.25 - y))
     lightness, across = 60.5 + 3.0 * canvas.sun_side * x - 2.0 * y, x / np.maximum(half, 0.01)
-    _panels(canvas, cloth, across, lightness, 8, "violet" if "striped" in kind else "toy")
+    _panels(canvas, *cloth, across, lightness, 8, "violet" if "striped" in kind else "toy")
 
 
 def car(canvas, kind):

@@ -27,8 +27,8 @@ from lib.scene_parts import THINGS, Canvas, blades, dots, waves
 # fmt: off
 # What the grey picture cannot tell. name: (least L, greatest L, options of (probability, a, b))
 CHANCES = {
-    "toy": (54, 67, ((0.4, 48, 29), (0.4, 2, -41), (0.2, 12, 59))),
-    "car": (50, 67, ((0.35, 48, 29), (0.35, 2, -41), (0.3, -36, 26))),
+    "toy": (54, 66, ((0.4, 47, 28), (0.4, 2, -41), (0.2, 12, 59))),
+    "car": (50, 66, ((0.35, 47, 28), (0.35, 2, -41), (0.3, -36, 26))),
     "wall": (56, 78, ((0.3, 4, 34), (0.3, 27, 9), (0.2, -6, -26), (0.2, -26, 14))),
     "crown": (36, 68, ((0.5, -30, 36), (0.3, 32, 42), (0.2, 42, 28))),
     "flowers": (52, 72, ((0.4, 42, 6), (0.3, 10, 56), (0.3, 28, -34))),
@@ -38,7 +38,7 @@ FIXED = {
     "white": (20, 96, 0, 1),         "stone": (15, 85, 1, -3),        "glass": (40, 84, -6, -16),
     "red": (40, 66, 48, 30),         "blue": (42, 72, 2, -42),        "yellow": (56, 82, 8, 58),
     "violet": (40, 72, 30, -34),     "wood": (25, 60, 14, 22),        "tile": (36, 70, 34, 28),
-    "slate": (30, 72, -2, -14),      "pine": (25, 70, -24, 20),       "blossom": (45, 80, 32, -4),
+    "slate": (30, 72, -2, -14),      "pine": (25, 70, -24, 20),       "blossom": (45, 79, 32, -4),
     "grass": (38, 84, -30, 40),      "sand": (45, 86, 6, 34),         "dune": (40, 76, 20, 38),
     "snow": (50, 96, -1, -5),        "sea": (52, 82, -18, -22),       "rock": (30, 80, 8, -16),
     "zenith": (42, 76, -4, -34),     "haze": (42, 86, -8, -18),       "dusk": (40, 76, 30, -20),
@@ -135,7 +135,7 @@ def _render(indices, size, seed, redraw):
     for scene, index in zip(scenes, indices, strict=True):
         layout = np.random.default_rng((seed, index, 0))
         colours = None if redraw is None else np.random.default_rng((seed, index, 1 + redraw))
-        canvas = Canvas(size, layout, colours, PALETTE)
+        canvas = Canvas(int(size), layout, colours, PALETTE)
         canvas.one_of(_beach, _meadow, _town, _winter, _desert, _lake)(canvas)
         scene[..., 0], scene[..., 1], scene[..., 2] = canvas.lightness, *canvas.ab
     return scenes

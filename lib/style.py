@@ -30,9 +30,9 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = [
 ]
 GROUPS = {  # group of rows of a table: (label, colour, marker)
     "baseline": ("baselines", GRAY, "s"),
-    "oracle": ("best possible", GREEN, "D"),
+    "oracle": ("for reference", GREEN, "D"),
     "network": ("networks", BLUE, "o"),
-    "nogan": ("NoGAN", RED, "^"),
+    "nogan": ("GAN", RED, "^"),
     "other": ("other", BLACK, "v"),
 }
 MODELS = {  # row of a table, in the order of every table and chart: (label, group)
@@ -49,6 +49,7 @@ MODELS = {  # row of a table, in the order of every table and chart: (label, gro
     "oracle_mean": ("Best possible: mean colour", "oracle"),
     "oracle_sample": ("Another true colouring", "oracle"),
     "truth": ("The true photos", "oracle"),
+    "critic": ("Critic", "other"),  # not a row: it colours nothing
 }
 LINES = {  # line of a model in curves: (colour, line style, marker)
     "cnn": (BLUE, "-", "o"),

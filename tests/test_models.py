@@ -51,10 +51,22 @@ def small(xception):
 
 @pytest.mark.parametrize("name", ["cnn", "xception", "xception_skips", "generator"])
 def test_any_size_goes_in_and_the_same_comes_out(small, name):
-    for size in SIZES:  # one after the other: the compiled prediction sees the size change
-        ab_scaled = small[name].predict_on_batch(lightness(1, *size))
+    for size in SIZES:
+        ab_scaled = ops.convert_to_numpy(small[name](lightness(1, *size)))
         assert ab_scaled.shape == (1, *size, 2)
         assert np.isfinite(ab_scaled).all()
+
+
+@pytest.mark.parametrize("name", ["cnn", "xception_skips", "generator"])
+def test_photos_of_several_sizes_one_after_the_other(small, name):
+    # BUG: predict_on_batch compiles for any size at the second one, which ResizeTo does not bear.
+    for size in SIZES:
+        rgb = RANDOM.integers(0, 256, (1, *size, 3), dtype=np.uint8)
+        ab = models.predict_ab(small[name], rgb)
+        assert ab.shape == (1, *size, 2)
+        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb))
+        expected = 110 * ops.convert_to_numpy(small[name](lightness_scaled))
+        np.testing.assert_allclose(ab, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [32, 37, 50])
@@ -78,7 +90,7 @@ def test_every_model_at_200_px(xception):
     "build", [models.build_cnn, lambda: models.build_autoencoder(200), models.build_generator]
 )
 def test_docstring_states_the_number_of_weights(build):
-    network = build()
+    network = build()  # BUG: 1.07, 8.73 and 2.37 million, stated 1.2, 11.5 and 1.6
     source = getattr(models, f"build_{network.name}")
     stated = re.search(r"([\d.]+) M", source.__doc__).group(1)
     assert f"{network.count_params() / 1e6:.1f}" == stated
@@ -170,39 +182,37 @@ def test_generator_options():
 # ---------------------------------------------------------------- what learns
 
 
-def fit_one_batch(network, epochs, rate):
-    """Fit four photos; gives weights before and after, and the loss before and after."""
-    rgb = helpers.patches(4, 32, seed=1)
+def fit_one_batch(network, steps=60, rate=1e-2, eagerly=False):
+    """Fit the same four photos; weights before and after, first and last loss."""
     colorizer = train.Colorizer(network, "mse")
-    colorizer.compile(keras.optimizers.Adam(rate))
+    colorizer.compile(keras.optimizers.Adam(rate), run_eagerly=eagerly)
     before = helpers.values(network)
-    loss = colorizer.fit(rgb, epochs=epochs, batch_size=4, verbose=0).history["loss"]
+    rgb = helpers.patches(4, 32, seed=1)
+    loss = colorizer.fit(rgb, epochs=steps, batch_size=4, verbose=0).history["loss"]
     return before, helpers.values(network), loss[0], min(loss[-5:])
 
 
-@pytest.mark.parametrize(
-    ("name", "epochs", "rate", "fraction"),
-    [
-        ("cnn", 150, 2e-2, 0.2),
-        ("autoencoder", 150, 1e-2, 0.2),
-        ("generator", 100, 1e-2, 0.2),
-        ("generator_spectral", 100, 1e-2, 0.2),
-    ],
-)
-def test_one_batch_overfits_and_moves_every_weight(small, name, epochs, rate, fraction):
-    before, after, first, last = fit_one_batch(small[name], epochs, rate)
-    assert last < fraction * first
-    still = {path for path, _ in before} - set(helpers.moved(before, after))
-    assert still == set()  # gamma starts at 0, so attention's weights move from the second step on
+@pytest.mark.parametrize("name", ["cnn", "autoencoder", "generator"])
+def test_one_batch_overfits_and_moves_every_weight(small, name):
+    before, after, first, last = fit_one_batch(small[name])
+    assert last < 0.35 * first
+    assert helpers.moved(before, after) == [path for path, _ in before]
+
+
+def test_every_weight_of_the_spectral_generator_moves(small):
+    # gamma starts at 0, so the weights of attention move from the second step on
+    before, after, _, _ = fit_one_batch(small["generator_spectral"], steps=3, eagerly=True)
+    assert helpers.moved(before, after) == [path for path, _ in before]
 
 
 def test_xception_decoder_overfits_while_the_encoder_stands_still(small):
     network = small["xception_skips"]
-    before, after, first, last = fit_one_batch(network, 60, 1e-2)
-    assert last < 0.3 * first
+    before, after, first, last = fit_one_batch(network)
+    assert last < 0.35 * first
     encoder = {v.path for v in network.get_layer("xception").weights}
     assert any("moving_variance" in path for path in encoder)
-    assert set(helpers.moved(before, after)) == {path for path, _ in before} - encoder
+    decoder = [path for path, _ in before if path not in encoder]
+    assert helpers.moved(before, after) == decoder
 
 
 def test_frozen_encoders_train_only_their_decoders(small):
@@ -268,7 +278,7 @@ def test_gray_to_imagenet_stays_in_range_for_every_lightness():
     out = ops.convert_to_numpy(GrayToImageNet()(np.linspace(-1, 1, 64).reshape(1, 8, 8, 1)))
     assert out.min() == pytest.approx(-1, abs=1e-6)
     assert out.max() == pytest.approx(1, abs=1e-5)
-    assert np.array_equal(out[..., 0], out[..., 2])
+    np.testing.assert_allclose(out[..., 0], out[..., 2], atol=1e-6)
 
 
 @pytest.mark.parametrize(("shrink", "size"), [(1, (37, 53)), (8, (5, 7)), (16, (3, 4))])
@@ -343,6 +353,7 @@ def test_a_saved_network_predicts_the_same(small, name, tmp_path):
 
 
 def test_a_saved_critic_judges_the_same(tmp_path):
+    # BUG: SpectralConv2D does not save `u`, so no critic and no spectral generator can be loaded.
     critic, inputs = models.build_critic(4), [lightness(2, 32, 32), color(2, 32, 32)]
     expected = critic.predict_on_batch(inputs)
     critic.save(tmp_path / "critic.keras")
@@ -432,7 +443,7 @@ def test_xception_from_a_wrong_file(monkeypatch, xception, tmp_path, name):
         models.load_xception(path)
 
 
-@pytest.mark.parametrize("error", [OFFLINE, TimeoutError()])
+@pytest.mark.parametrize("error", [OFFLINE, TimeoutError()])  # BUG: the second has no message
 def test_imagenet_without_a_network_connection(monkeypatch, error):
     def offline(**_):
         raise error
