@@ -1,8 +1,9 @@
 """Decode one photo, decide whether it can be used, and find photos that are the same.
 
 A photo is stored as its middle square (the short side, nothing stretched), made smaller with a
-Lanczos filter, as 8-bit sRGB: turned upright as EXIF says, its colour profile converted, over white
-where it is transparent. A photo is rejected, with a reason of the form "kind: detail", if it is
+Hamming filter (it makes no halos and takes half the time of Lanczos), as 8-bit sRGB: turned upright
+as EXIF says, its colour profile converted, over white where it is transparent. A photo is rejected,
+with a reason of the form "kind: detail", if it is
 
 - unreadable, or truncated;
 - too small: its short side is shorter than the size asked for (nothing is ever enlarged);
@@ -63,7 +64,7 @@ class Examined(typing.NamedTuple):
     pixels: bytes = b""  # (size, size, 3) uint8
 
 
-class _Rejected(Exception):
+class Rejected(Exception):
     """A photo that cannot be used; the text is the reason."""
 
 
@@ -89,16 +90,18 @@ def examine(data, size):
     """
     try:
         image = decode(data, size)
-    except _Rejected as rejected:
+    except Rejected as rejected:
         return Examined(reason=str(rejected))
     sha256 = _sha256(image)
     square = _middle(image.size)
-    thumb = np.asarray(image.resize((32, 32), Image.Resampling.BOX, box=square))
-    colour = np.percentile(chroma(thumb), GREY_PERCENTILE)
+    thumb = image.resize((32, 32), Image.Resampling.BOX, box=square, reducing_gap=1.0)
+    thumb = np.asarray(thumb)
+    place = round(GREY_PERCENTILE / 100 * (32 * 32 - 1))
+    colour = np.partition(chroma(thumb).ravel(), place)[place]
     if colour < GREY_CHROMA:
         return Examined(sha256, f"grey: chroma {colour:.1f}, colour begins at {GREY_CHROMA:.1f}")
     small = thumb.reshape(THUMB, 4, THUMB, 4, 3).mean((1, 3))
-    image = image.resize((size, size), Image.Resampling.LANCZOS, box=square, reducing_gap=3.0)
+    image = image.resize((size, size), Image.Resampling.HAMMING, box=square, reducing_gap=3.0)
     return Examined(
         sha256,
         hash=perceptual_hash(thumb),
@@ -117,19 +120,19 @@ def decode(data, smallest=1):
         width, height = image.size
         if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
             limit = f"over the limit of {Image.MAX_IMAGE_PIXELS:,}"
-            raise _Rejected(f"unreadable: {width * height:,} pixels, {limit}")
+            raise Rejected(f"unreadable: {width * height:,} pixels, {limit}")
         if min(width, height) < smallest:
-            raise _Rejected(f"too small: {width}x{height}, needs {smallest} on the short side")
+            raise Rejected(f"too small: {width}x{height}, needs {smallest} on the short side")
         image.draft(None, (LARGEST_SIZE, LARGEST_SIZE))
         image.load()
         return _to_srgb(_upright(image))
-    except (_Rejected, MemoryError):
+    except (Rejected, MemoryError):
         raise
     except Exception as error:  # whatever a decoder makes of a broken file
         text = " ".join(str(error).split()) or type(error).__name__
         text = "empty file" if not data else text.partition(" <")[0]
         kind = "truncated" if "truncat" in text.lower() else "unreadable"
-        raise _Rejected(f"{kind}: {text}") from error
+        raise Rejected(f"{kind}: {text}") from error
 
 
 def chroma(rgb):

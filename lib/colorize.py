@@ -10,8 +10,10 @@ at the same L and hue. Photos are uint8 or uint16: (H, W) grey, (H, W, 3) RGB, (
 Without --study the model is that of results/flickr8k, or else the newest. Exit status: 0 done; 1 a
 photo failed, a line says why; 2 a wrong argument or a missing file, one line; 130 interrupted.
 
-References: He, Sun, Tang (2013), Guided image filtering (ab as a local linear function of L).
-Antic, DeOldify (the render factor, and luminance from the original).
+References
+----------
+He, Sun, Tang (2013), Guided image filtering: ab as a local linear function of L.
+Antic, DeOldify: the render factor, and luminance from the original.
 """
 
 import argparse
@@ -140,6 +142,94 @@ def gamut_factor(lightness, ab):
     return factor
 
 
+def _checked(photo):
+    photo = np.asarray(photo)
+    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
+    if not fits or photo.dtype not in (np.uint8, np.uint16) or min(photo.shape[:2]) < SMALLEST:
+        expected = f"uint8 or uint16, grey, RGB or RGBA, {SMALLEST} pixels a side or more"
+        raise ValueError(f"photo: expected {expected}, got {photo.dtype} {photo.shape}")
+    return photo
+
+
+def _small(photo, height, width):
+    """An 8-bit RGB copy of that size, without alpha."""
+    picture = Image.fromarray(_bytes(photo[..., :3] if photo.ndim == 3 else photo))
+    picture = picture.resize((width, height), Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _guide(lightness, ab):
+    """Nine maps for `_strip`: L; then of a and b each: itself, slope over L, least, greatest."""
+    mean = functools.partial(ndimage.uniform_filter, size=(3, 3, 1), mode="nearest")
+    covariance = mean(lightness * ab) - mean(lightness) * mean(ab)
+    slope = covariance / (mean(lightness**2) - mean(lightness) ** 2 + EDGE**2)
+    ends = [end(ab, (3, 3, 1)) for end in (ndimage.minimum_filter, ndimage.maximum_filter)]
+    maps = np.concatenate([lightness, ab, slope, *ends], axis=-1)
+    return [Image.fromarray(np.ascontiguousarray(maps[..., i])) for i in range(9)]
+
+
+def _paint(photo, maps):
+    """The photo's L with the ab of the maps, made in strips by all processors."""
+    height, width = photo.shape[:2]
+    channels = 4 if photo.shape[2:] == (4,) else 3
+    result = np.empty((height, width, channels), photo.dtype)
+    rows = max(1, STRIP // width)
+
+    def paint(top):
+        part = slice(top, min(top + rows, height))
+        result[part, :, :3] = _strip(photo[part], maps, part.start / height, part.stop / height)
+        if channels == 4:
+            result[part, :, 3] = photo[part, :, 3]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(paint, range(0, height, rows)))
+    return result
+
+
+def _strip(rows, maps, start, stop):
+    """Rows of a photo in colour; they lie from `start` to `stop`, as parts of its height."""
+    from lib import lab
+
+    peak, (height, width) = np.iinfo(rows.dtype).max, rows.shape[:2]
+    y = _linear_levels(peak)[rows[..., :3]] if rows.ndim == 3 else _linear_levels(peak)[rows]
+    y = (y @ lab.RGB_TO_XYZ[1].astype(np.float32) if rows.ndim == 3 else y).ravel()
+    f = np.where(y > lab.DELTA**3, np.cbrt(y), y / np.float32(3 * lab.DELTA**2) + np.float32(4 / 29))
+    lightness = 116 * f - 16
+    box = (0, start * maps[0].height, maps[0].width, stop * maps[0].height)
+    fine = [one.resize((width, height), Resampling.BICUBIC, box) for one in maps]
+    fine = np.stack([np.asarray(one).ravel() for one in fine])
+    ab = np.clip(fine[1:3] + fine[3:5] * (lightness - fine[0]), fine[5:7], fine[7:9])
+    linear = _linear_rgb(lightness, ab * gamut_factor(lightness, ab)).clip(0, 1)
+    rgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** np.float32(1 / 2.4) - 0.055)
+    return (rgb * peak + 0.5).astype(rows.dtype).T.reshape(height, width, 3)
+
+
+@functools.cache
+def _linear_levels(peak):
+    """Linear light of each level 0..peak of an sRGB channel."""
+    levels = np.arange(peak + 1) / peak
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    return linear.astype(np.float32)
+
+
+def _linear_rgb(lightness, ab):
+    """CIELAB (N,) and (2, N) to linear sRGB (3, N), beyond [0, 1] if sRGB cannot show it."""
+    from lib import lab
+
+    y = (lightness + 16) / 116
+    f = np.stack([y + ab[0] / 500, y, y - ab[1] / 200])
+    xyz = np.where(f > lab.DELTA, f * f * f, np.float32(3 * lab.DELTA**2) * (f - np.float32(4 / 29)))
+    return (np.linalg.inv(lab.RGB_TO_XYZ) * lab.WHITE).astype(np.float32) @ xyz
+
+
+def _shown(linear):
+    return ((linear >= 0) & (linear <= 1)).all(axis=0)
+
+
+def _bytes(photo):
+    return photo if photo.dtype == np.uint8 else (photo >> 8).astype(np.uint8)
+
+
 def read(path):
     """Read a photo file, upright and in sRGB: its array, and a dict of EXIF and dpi for `write`.
 
@@ -161,197 +251,137 @@ def read(path):
 
 def write(path, photo, about=None):
     """Write a photo whole or not at all; PNG and TIFF keep 16 bits, JPEG keeps no alpha."""
-    path = Path(path)
+    path, about = Path(path), about or {}
     name, options = FORMATS[path.suffix.lower()]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if photo.dtype == np.uint16 and name == "PNG":
-            part.write_bytes(_png16(photo))
+            part.write_bytes(_png16(photo, about.get("exif")))
         elif photo.dtype == np.uint16 and name == "TIFF":
             tifffile.imwrite(part, photo, photometric="rgb", compression="zlib")
         else:
             picture = Image.fromarray(_bytes(photo[..., :3] if name == "JPEG" else photo))
-            picture.save(part, name, **options, **(about or {}))
+            picture.save(part, name, **options, **about)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def main(arguments=None, root=ROOT):
-    """Command line; returns the exit status."""
-    failures = []
-    try:
-        options = _options(arguments)
-        jobs = _jobs(options)
-        path = _model(Path(root) / "results", options.study, options.model)
-        todo = [job for job in jobs if job[1:] != (None, None)]
-        if len(todo) < len(jobs):
-            print(f"{len(jobs) - len(todo)} left as they are, done before (--force: once more)")
-        network = todo and _load(path)
-        for source, target, comparison in tqdm(todo, unit="photo", disable=None):
-            try:
-                _color_file(source, target, comparison, network, options)
-            except Exception as error:  # whatever a broken file leads to
-                reason = " ".join(str(error).split()) or type(error).__name__
-                failures.append(f"{source}: {reason}")
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: start it again, and it goes on where it was", file=sys.stderr)
-        return 130
-    print(f"{len(todo) - len(failures)} of {len(todo)} photos coloured, in {options.out}")
-    print(*failures, sep="\n", end="\n" * bool(failures), file=sys.stderr)
-    return 1 if failures else 0
-
-
-def _checked(photo):
-    photo = np.asarray(photo)
-    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
-    if not fits or photo.dtype not in (np.uint8, np.uint16) or min(photo.shape[:2]) < SMALLEST:
-        expected = f"uint8 or uint16, grey, RGB or RGBA, {SMALLEST} pixels a side or more"
-        raise ValueError(f"photo: expected {expected}, got {photo.dtype} {photo.shape}")
-    return photo
-
-
-def _bytes(photo):
-    return photo if photo.dtype == np.uint8 else (photo >> 8).astype(np.uint8)
-
-
-def _small(photo, height, width):
-    """An 8-bit RGB copy of that size, without alpha."""
-    picture = Image.fromarray(_bytes(photo[..., :3] if photo.ndim == 3 else photo))
-    picture = picture.resize((width, height), Resampling.LANCZOS, reducing_gap=3.0)
-    return np.asarray(picture.convert("RGB"))
-
-
-def _guide(lightness, ab):
-    """Nine maps for `_strip`: L, the two of ab, of its slope over L, and its least and greatest."""
-    mean = functools.partial(ndimage.uniform_filter, size=(3, 3, 1), mode="nearest")
-    covariance = mean(lightness * ab) - mean(lightness) * mean(ab)
-    slope = covariance / (mean(lightness**2) - mean(lightness) ** 2 + EDGE**2)
-    ends = [end(ab, (3, 3, 1)) for end in (ndimage.minimum_filter, ndimage.maximum_filter)]
-    maps = np.concatenate([lightness, ab, slope, *ends], axis=-1)
-    return [Image.fromarray(np.ascontiguousarray(maps[..., i])) for i in range(9)]
-
-
-def _paint(photo, maps):
-    """The photo's L with the ab of the maps, made in strips by all processors."""
-    height, width = photo.shape[:2]
-    result = np.array(photo) if photo.shape[2:] == (4,) else np.empty((height, width, 3), photo.dtype)
-    rows = max(1, STRIP // width)
-
-    def strip(top):
-        part = slice(top, min(top + rows, height))
-        result[part, :, :3] = _strip(photo[part, ..., :3] if photo.ndim == 3 else photo[part], maps, part.start/height, part.stop/height)
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(strip, range(0, height, rows)))
-    return result
-
-
-def _strip(photo, maps, start, stop):
-    """Rows of a photo in colour; they lie from `start` to `stop`, parts of its height."""
-    from lib import lab
-
-    peak, (height, width) = np.iinfo(photo.dtype).max, photo.shape[:2]
-    y = _linear_levels(peak)[photo]
-    y = (y @ lab.RGB_TO_XYZ[1].astype(np.float32) if photo.ndim == 3 else y).ravel()
-    lightness = 116 * np.where(y > lab.DELTA**3, np.cbrt(y), y / (3 * lab.DELTA**2) + 4 / 29) - 16
-    columns, rows = maps[0].size
-    box = (0, start * rows, columns, stop * rows)
-    fine = np.stack([np.asarray(m.resize((width, height), Resampling.BICUBIC, box)).ravel() for m in maps])
-    ab = np.clip(fine[1:3] + fine[3:5] * (lightness - fine[0]), fine[5:7], fine[7:])
-    linear = _linear_rgb(lightness, ab * gamut_factor(lightness, ab))
-    levels = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1/2.4) - 0.055)
-    return (levels.clip(0,1) * peak + 0.5).astype(photo.dtype).T.reshape(height, width, 3)
-
-
-@functools.cache
-def _linear_levels(peak):
-    levels = np.arange(peak + 1) / peak
-    return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def _linear_rgb(lightness, ab):
-    """CIELAB (N,) and (2, N) to linear sRGB (3, N), out of [0, 1] where sRGB cannot show it."""
-    from lib import lab
-
-    y = (lightness + 16) / 116
-    f = np.stack([y + ab[0] / 500, y, y - ab[1] / 200])
-    xyz = np.where(f > lab.DELTA, f**3, 3 * lab.DELTA**2 * (f - 4 / 29))
-    return (np.linalg.inv(lab.RGB_TO_XYZ) * lab.WHITE).astype(np.float32) @ xyz
-
-
-def _shown(linear):
-    return ((linear >= 0) & (linear <= 1)).all(axis=0)
-
-
 def _other_order(args):
-    """What a decoder is told, with the other byte order if it is for 16-bit RGB."""
-    return OTHER.get(args, args) if isinstance(args, str) else tuple(OTHER.get(a, a) for a in args or ())
+    """What a decoder is told; for 16-bit RGB with the other byte order."""
+    if isinstance(args, str):
+        return OTHER.get(args, args)
+    return tuple(OTHER.get(arg, arg) for arg in args) if args else args
 
 
 def _upright(image):
     image.load()
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # broken EXIF is no reason to refuse a photo
         ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
 def _about(image):
-    """EXIF and resolution that go on to the result; what is broken is left out."""
-    about, exif = {}, Image.Exif()
+    """EXIF and resolution, for the result; what is broken is left out."""
+    about = {}
     with contextlib.suppress(Exception):
-        exif.update({tag: image.getexif()[tag] for tag in EXIF_TAGS if tag in image.getexif()})
+        about["dpi"] = tuple(round(float(value)) for value in image.info["dpi"])
+    with contextlib.suppress(Exception):
+        found, exif = image.getexif(), Image.Exif()
+        exif.update({tag: found[tag] for tag in EXIF_TAGS if tag in found})
         for group in EXIF_GROUPS:
-            exif.get_ifd(group).update(image.getexif().get_ifd(group))
-        about["exif"] = exif.tobytes()
-        about["dpi"] = tuple(int(round(x)) for x in image.info["dpi"])
+            exif.get_ifd(group).update(found.get_ifd(group))
+        about |= {"exif": exif.tobytes()} if found else {}
     return about
 
 
 def _profile(image):
-    """The colour profile to convert from; None if there is none, if it is sRGB, or broken."""
+    """The colour profile to convert from; None if there is none, or it is sRGB, or broken."""
     with contextlib.suppress(Exception):
         profile = ImageCms.getOpenProfile(io.BytesIO(image.info["icc_profile"]))
         return None if "sRGB" in ImageCms.getProfileDescription(profile) else profile
 
 
 def _to_srgb(image, profile):
-    """Mode L, RGB or RGBA, in sRGB."""
-    kept = image.mode in ("L", "RGB", "CMYK")
-    mode = "RGBA" if image.has_transparency_data else image.mode if kept else "L" if image.mode == "1" else "RGB"
+    """An image of 8 bits in mode L, RGB or RGBA, in sRGB."""
+    mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    mode = "RGBA" if image.has_transparency_data else mode
     image = image if image.mode == mode else image.convert(mode)
     if profile:
-        with contextlib.suppress(ImageCms.PyCMSError):
-            output = "RGBA" if mode == "RGBA" else "RGB"
-            image = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=output)
+        target = ImageCms.createProfile("sRGB"), "RGBA" if mode == "RGBA" else "RGB"
+        with contextlib.suppress(ImageCms.PyCMSError):  # a profile for another kind of image
+            image = ImageCms.profileToProfile(image, profile, target[0], outputMode=target[1])
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
 def _gray16(image, profile):
-    """uint16 of a grey image of 16 or 32 bits; floats may end at 1, 255 or 65535."""
+    """uint16 of a grey image of 16 or 32 bits a pixel."""
     values = np.nan_to_num(np.asarray(image).astype(np.float32)).clip(0)
-    ends = (65535,) if image.mode.startswith("I;16") else (1, 255, 65535, values.max())
-    levels = np.rint(values * (65535 / min(end for end in ends if end >= values.max()))).astype(np.uint16)
+    whites = (1, 255, 65535, values.max())  # floats come in any of these ranges
+    white = 65535 if image.mode[:4] == "I;16" else next(w for w in whites if w >= values.max())
+    levels = np.rint(values * (65535 / white)).astype(np.uint16)
     if profile:
         ramp = _to_srgb(Image.fromarray(np.arange(256, dtype=np.uint8)[None]), profile)
-        curve = np.asarray(ramp.convert("L"))[0] * 257.0
-        levels = np.interp(np.arange(65536)/257, np.arange(256), curve).astype(np.uint16)[levels]
+        curve = 257.0 * np.asarray(ramp.convert("L"))[0]
+        levels = np.interp(levels / 257, np.arange(256), curve).astype(np.uint16)
     return levels
 
 
-def _png16(photo):
-    """A PNG of 16 bits a channel: Pillow writes none."""
+def _png16(photo, exif=None):
+    """The bytes of a PNG of 16 bits a channel, which Pillow cannot write."""
     height, width, channels = photo.shape
     rows = photo.astype(">u2").reshape(height, -1).view(np.uint8)
     rows[1:] -= rows[:-1].copy()  # filter 2: each row as its difference from the one above
     rows = np.pad(rows, ((0, 0), (1, 0)), constant_values=2)
-    header = struct.pack(">IIBBBBB", width, height, 16, 2 * channels - 4 if ... , 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 3)), (b"IEND", b""))
-    ...
+    kind = {3: 2, 4: 6}[channels]
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
+    chunks += [(b"eXIf", exif.removeprefix(b"Exif\0\0"))] if exif else []
+    chunks += [(b"IDAT", zlib.compress(rows, 3)), (b"IEND", b"")]
+    ends = [struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks]
+    starts = [struct.pack(">I", len(data)) for _, data in chunks]
+    parts = [s + n + d + e for s, (n, d), e in zip(starts, chunks, ends, strict=True)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def main(arguments=None, root=ROOT):
+    """Command line; returns the exit status."""
+    try:
+        options = _options(arguments)
+        jobs = _jobs(options)
+        path = _model(Path(root) / "results", options.study, options.model)
+        todo = [job for job in jobs if job[1] or job[2]]
+        if len(todo) < len(jobs):
+            print(f"left alone, done before: {len(jobs) - len(todo)} (--force does them again)")
+        failures = _color_files(todo, path, options) if todo else []
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: start it again, and it goes on where it was", file=sys.stderr)
+        return 130
+    print(f"coloured: {len(todo) - len(failures)} of {len(todo)}, in {options.out}", flush=True)
+    print(*failures, sep="\n", end="\n" * bool(failures), file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _color_files(jobs, path, options):
+    """Colour photo after photo; gives a line for each that could not be done."""
+    network, failures = _load(path), []
+    print(f"model: results/{path.parts[-3]}/{path.parts[-2]}", flush=True)
+    for source, target, comparison in tqdm(jobs, unit="photo", disable=None):
+        try:
+            photo, about = read(source)
+            factor = options.render_factor
+            colored = colorize(photo, network, factor, options.saturation, options.square)
+            if target:
+                write(target, colored, about)
+            if comparison:
+                write(comparison, compare(photo, colored))
+        except Exception as error:  # whatever a broken file leads to
+            reason = " ".join(str(error).split()) or type(error).__name__
+            failures.append(f"{source}: {reason}")
+    return failures
 
 
 class _Parser(argparse.ArgumentParser):
@@ -363,13 +393,36 @@ def _options(arguments):
     parser = _Parser("lib.colorize", description="Colour photos at their own size.")
     add = parser.add_argument
     add("photos", nargs="+", type=Path, metavar="IN", help="a photo, or a folder of photos")
-    add("-o", dest="out", required=True, type=Path, help="folder, or file for one photo")
-    add("--study", help="folder in results; default: flickr8k, or the newest")
-    add("--model", default="gan")
-    add("--render-factor", type=int, choices=RENDER_FACTORS, metavar="N", help="2 to 40")
-    add("--saturation", type=float, default=1.0, metavar="S", help="0: grey, 1: as is")
+    add("-o", dest="out", required=True, type=Path, metavar="OUT", help="folder; a file for one photo")
+    add("--study", help="folder in results; default: flickr8k, or else the newest")
+    add("--model", default="gan", help="default: gan")
+    add("--render-factor", type=int, metavar="N", default=RENDER_FACTOR, help="2 to 40, default 12")
+    add("--saturation", type=float, metavar="S", default=1.0, help="0 is grey, default 1")
     add("--square", action="store_true", help="stretch to a square, as DeOldify does")
-    add("--compare", action="store_true", help="also <name>-compare.png")
+    add("--compare", action="store_true", help="also write <name>-compare.png")
     add("--force", action="store_true", help="replace results that are there")
     options = parser.parse_args(arguments)
+    if options.render_factor not in RENDER_FACTORS:
+        raise UsageError(f"--render-factor: expected 2 to 40, got {options.render_factor}")
+    if not 0 <= options.saturation < np.inf:
+        raise UsageError(f"--saturation: expected 0 or more, got {options.saturation}")
     return options
+
+
+def _jobs(options):
+    """What is to be done: (photo, its result or None, its comparison or None) for each photo.
+
+    None stands for what is not asked for, or is there already.
+    """
+    out, jobs, taken = options.out, [], {}
+    single = len(options.photos) == 1 and out.suffix.lower() in FORMATS and not out.is_dir()
+    for path in options.photos:
+        files = _photos_in(path, out) if path.is_dir() else {path: path.name}
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder")
+        for source, name in files.items():
+            target = out if single else out / name
+            if target.suffix.lower() not in FORMATS:
+                target = target.with_name(f"{target.name}.png")
+            if target.resolve() in taken ...
+    return jobs

@@ -100,11 +100,14 @@ def answer(summary, metrics, model="gan", reference="cnn"):
 def headline(summary, metrics):
     """The answer in a few words, by the paper's measure."""
     rows = {row.measure: row.verdict for row in compare(summary, metrics)}
+    verdicts = {rows[measure] for measure in ("rmse_ab", "rmse_rgb") if measure in rows}
+    if len(verdicts) > 1:
+        return "By the paper’s own measure, RMSE, it depends on the colour space."
     return {
-        "better": "Yes, by the paper’s own measure.",
-        "worse": "No, not by the paper’s own measure.",
-        "open": "By the paper’s own measure, these photos show no difference.",
-    }.get(rows.get("rmse_ab"), "This study cannot say.")
+        "better": "Yes, by the paper’s own measure, RMSE.",
+        "worse": "No, not by the paper’s own measure, RMSE.",
+        "open": "By the paper’s own measure, RMSE, these photos show no difference.",
+    }.get("".join(verdicts), "This study cannot say.")
 
 
 def observations(summary, metrics, histories):
@@ -252,7 +255,8 @@ def _against_oracle(table):
         return []
     errors = table["rmse_ab"]
     nearest = errors[there].idxmin()
-    above = number(100 * (errors[nearest] / errors["oracle_mean"] - 1), 0)
+    above = 100 * (errors[nearest] / errors["oracle_mean"] - 1)
+    side = "above" if above > 0 else "below"
     lower = [label(row) for row in there if errors[row] < errors["oracle_sample"]]
     texts = [interval(table, row, "rmse_ab") for row in ("oracle_mean", "oracle_sample")]
     verb = "has" if len(lower) == 1 else "have"
@@ -260,8 +264,9 @@ def _against_oracle(table):
         f"{_listed(lower)} {verb} less. RMSE rewards caution." if lower else "no network has less."
     )
     return [
-        f"The mean of all possible colours has an RMSE of ab of {texts[0]}, the least that any "
-        f"model can have. The nearest network, {label(nearest)}, is {above}\u00a0% above it.",
+        f"The mean of all possible colours has an RMSE of ab of {texts[0]}, about the least that "
+        f"any model can have. The nearest network, {label(nearest)}, is "
+        f"{number(abs(above), 0)}\u00a0% {side} it.",
         f"Another true colouring, as good as the photo itself, has an RMSE of {texts[1]}: {end}",
     ]
 

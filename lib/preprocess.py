@@ -16,22 +16,24 @@ import itertools
 import os
 import shutil
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import ImageOps
 
 from lib import cleaning, datasets, store
 from lib.download import DataError, check_space, disk_error, locked, progress
 from lib.store import Photos, load
 
-__all__ = ["Photos", "load", "prepare"]
+__all__ = ["Photos", "load", "prepare", "rejected_examples"]
 
 STORE_VERSION = 1  # counted up when a change of the code changes what is stored
 SMALLEST_SIZE, LARGEST_SIZE = 16, cleaning.LARGEST_SIZE  # pixels a side
 FEWEST_PHOTOS = 10
 SCENES = 1500  # drawn if max_images is None
-SCENES_AT_ONCE, PIXELS_AT_ONCE = 32, 1 << 20  # drawn in one call, whichever is fewer
+PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 16, 1 << 20  # given to a thread together, whichever is fewer
 COMMIT_PHOTOS, COMMIT_BYTES = 256, 16 << 20  # written together, whichever comes first
 
 
@@ -159,15 +161,16 @@ def _photos(files, parameters):
     root = Path(os.path.commonpath([file.parent for file in files]))
     with _pool() as pool, progress(len(files), "reading photos", "photo") as bar:
         keys = []
-        for file, content in zip(files, store.in_order(_content, files, pool, 64), strict=True):
-            keys.append((file.relative_to(root).as_posix(), content))
+        work = functools.partial(_contents, root=root)
+        for key in store.in_order(work, _jobs(files), pool, 4 * _workers()):
+            keys.append(key)
             bar.update()
     keys.sort(key=lambda key: (key[1] == "", key[1], key[0]))
     keys = keys[: parameters["max_images"]]
     if len(keys) < FEWEST_PHOTOS:
         raise ValueError(f"{root} holds {len(keys)} images, at least {FEWEST_PHOTOS} are needed")
     work = functools.partial(_examine, root=root, size=parameters["image_size"])
-    return keys, [[key] for key in keys], work
+    return keys, _jobs(keys), work
 
 
 def _scenes(parameters):
@@ -180,43 +183,59 @@ def _scenes(parameters):
     def draw(job):
         pixels = scenes.draw([int(content) for _, content in job], size, seed=seed)
         rows = [row.tobytes() for row in np.ascontiguousarray(pixels)]
-        shas = [hashlib.sha256(row).hexdigest() for row in rows]
-        return [(_record(key, sha), row) for key, sha, row in zip(job, shas, rows, strict=True)]
+        photos = [cleaning.Examined(hashlib.sha256(row).hexdigest(), pixels=row) for row in rows]
+        return [_result(key, photo) for key, photo in zip(job, photos, strict=True)]
 
-    step = max(1, min(SCENES_AT_ONCE, PIXELS_AT_ONCE // size**2))
-    return keys, [keys[start : start + step] for start in range(0, len(keys), step)], draw
-
-
-def _record(key, sha256, reason="", hash_=0, thumb=b""):
-    """A line of the journal."""
-    names = ("file", "content", "sha256", "reason", "hash", "thumb")
-    return dict(zip(names, (*key, sha256, reason, hash_, store.to_text(thumb)), strict=True))
+    return keys, _jobs(keys, max(1, min(PHOTOS_AT_ONCE, PIXELS_AT_ONCE // size**2))), draw
 
 
-def _content(file):
-    """SHA-256 of a file; "" for one that may not be read, or a link to nowhere."""
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
-        return ""
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+def _jobs(items, size=PHOTOS_AT_ONCE):
+    """Items in lists of `size`: handing single ones to a thread would cost more time."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _contents(job, root):
+    """Key (file, SHA-256) of each file; no SHA-256 where reading is not allowed or a link ends."""
+    keys = []
+    for file in job:
+        try:
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+        except (FileNotFoundError, PermissionError, IsADirectoryError):
+            content = ""
+        except OSError as error:
+            raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+        keys.append((file.relative_to(root).as_posix(), content))
+    return keys
 
 
 def _examine(job, root, size):
-    (key,) = job
-    name, content = key
-    try:
-        data = (root / name).read_bytes()
-    except OSError as error:
-        text = error.strerror or str(error)
-        if content:  # it could be read a moment ago: a disk or network drive has gone
-            raise DataError(f"cannot read {root / name}: {text}") from error
-        return [(_record(key, "", f"unreadable: {text}"), None)]
-    photo = cleaning.examine(data, size)
-    record = _record(key, photo.sha256, photo.reason, photo.hash, photo.thumb)
-    return [(record, photo.pixels or None)]
+    """Results of photos: the record of each, and its pixels or None."""
+    results = []
+    for name, content in job:
+        try:
+            photo = cleaning.examine((root / name).read_bytes(), size)
+        except OSError as error:
+            text = error.strerror or str(error)
+            if content:  # it could be read a moment ago: a disk or network drive has gone
+                raise DataError(f"cannot read {root / name}: {text}") from error
+            photo = cleaning.Examined(reason=f"unreadable: {text}")
+        results.append(_result((name, content), photo))
+    return results
+
+
+def _result(key, photo):
+    """A line of the journal as a dict, and the pixels or None."""
+    record = {
+        "file": key[0],
+        "content": key[1],
+        "sha256": photo.sha256,
+        "reason": photo.reason,
+        "hash": photo.hash,
+        "thumb": store.to_text(photo.thumb),
+        "check": zlib.crc32(photo.pixels),
+    }
+    return record, photo.pixels or None
 
 
 def _fill(building, keys, jobs, work):
@@ -236,7 +255,6 @@ def _fill(building, keys, jobs, work):
     ):
         warnings.filterwarnings("ignore", module="PIL")  # what matters is a reason in the index
         results = store.in_order(work, left, pool, 4 * _workers())
-        results = itertools.chain.from_iterable(results)
         most = max(1, min(COMMIT_PHOTOS, COMMIT_BYTES // building.row_bytes))
         while batch := list(itertools.islice(results, most)):
             building.add([record for record, _ in batch], [row for _, row in batch if row])
@@ -265,7 +283,7 @@ def _duplicates(records):
 
 def _index(building, records, reasons, by_name):
     """Drop what `reasons` rejects from the images; the table of all photos, kept ones first."""
-    table = pd.DataFrame(records, columns=["file", "sha256", "reason"])
+    table = pd.DataFrame(records, columns=["file", "sha256", "reason", "check"])
     stored = np.flatnonzero(table["reason"] == "")  # these have pixels, in this order
     table["reason"] = [reasons.get(row, own) for row, own in enumerate(table["reason"])]
     good = table["reason"] == ""
@@ -277,7 +295,7 @@ def _index(building, records, reasons, by_name):
     ids[stored] = building.keep(good.to_numpy()[stored])
     table["id"] = ids
     order = np.lexsort((ids, ids < 0))  # stable: rejected ones stay in the order of their content
-    return table.iloc[order].reset_index(drop=True)[list(store.COLUMNS)]
+    return table.iloc[order].reset_index(drop=True)
 
 
 def _check_usable(table):
@@ -299,3 +317,38 @@ def _workers():
 def _pool():
     """One thread a core: Pillow and hashlib let go of Python's lock while they work."""
     return concurrent.futures.ThreadPoolExecutor(_workers())
+
+
+def rejected_examples(photos, source=None, raw="data/raw", each=4):
+    """Some rejected photos of each kind of reason, to look at.
+
+    Parameters
+    ----------
+    photos : Photos
+    source, raw
+        As for `prepare`.
+    each : int
+        At most so many of one kind.
+
+    Returns
+    -------
+    pictures : list of arrays (S, S, 3) uint8
+        Those that cannot be read are an even grey.
+    reasons : list of str
+        File and reason.
+    """
+    table = photos.index[photos.index["id"] < 0]
+    if table.empty:
+        return [], []
+    table = table.groupby(table["reason"].str.partition(":")[0]).head(each)
+    files = datasets.get(photos.dataset, source, raw)
+    root = Path(os.path.commonpath([file.parent for file in files]))
+    pictures = []
+    for file in table["file"]:
+        try:
+            image = cleaning.decode((root / file).read_bytes())
+            image = ImageOps.fit(image, (photos.image_size, photos.image_size))
+            pictures.append(np.asarray(image))
+        except (OSError, ValueError, cleaning.Rejected):
+            pictures.append(np.full((photos.image_size, photos.image_size, 3), 200, np.uint8))
+    return pictures, [f"{row.file}: {row.reason}" for row in table.itertuples()]

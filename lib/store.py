@@ -29,7 +29,6 @@ from lib.download import DataError, write_text
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("id", "file", "sha256", "split", "reason")
-PIECE = 16 << 20  # bytes read at a time
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -196,21 +195,20 @@ class Building:
         return new
 
     def finish(self, index, parameters):
-        """Write `index.csv` and, last of all, `dataset.json`; `index` has the kept rows first."""
+        """Write `index.csv` and, last of all, `dataset.json`.
+
+        `index` has the kept rows first, and one more column `check`, a check sum of their pixels.
+        """
         kept = index[index["id"] >= 0]
-        digest = hashlib.sha256()
-        for sha256, split in zip(kept["sha256"], kept["split"], strict=True):
-            digest.update(f"{sha256} {split}\n".encode())
-        with self._images.open("rb") as images:
-            while piece := images.read(PIECE):
-                digest.update(piece)
+        lines = kept[["sha256", "split", "check"]].to_csv(index=False, lineterminator="\n")
+        index = index[list(COLUMNS)]
         kinds = index["reason"].str.partition(":")[0].replace("", "kept")
         about = {
             "parameters": parameters,
             "photos": len(kept),
             "counts": {kind: int(count) for kind, count in kinds.value_counts().items()},
             "splits": {split: int((kept["split"] == split).sum()) for split in SPLITS},
-            "fingerprint": digest.hexdigest(),
+            "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
             "versions": {
                 "python": platform.python_version(),
                 "numpy": np.__version__,
@@ -232,13 +230,17 @@ class Building:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def in_order(function, items, pool, ahead):
-    """Results of `function` on the items, in order, with at most `ahead` of them waiting."""
-    items = iter(items)
-    waiting = [pool.submit(function, item) for item in itertools.islice(items, ahead)]
+def in_order(work, jobs, pool, ahead):
+    """Do the jobs in a pool; `work` makes a list of each. Yields what the lists hold, in order.
+
+    At most `ahead` jobs are begun before their results are asked for.
+    """
+    jobs = iter(jobs)
+    waiting = [pool.submit(work, job) for job in itertools.islice(jobs, ahead)]
     while waiting:
-        yield waiting.pop(0).result()
-        waiting += [pool.submit(function, item) for item in itertools.islice(items, 1)]
+        done = waiting.pop(0).result()
+        waiting += [pool.submit(work, job) for job in itertools.islice(jobs, 1)]
+        yield from done
 
 
 def to_text(data):

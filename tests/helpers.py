@@ -34,7 +34,9 @@ def values(model):
 
 def moved(before, after):
     """Paths of the weights that differ between two `values` of the same model."""
-    return [path for (path, a), (_, b) in zip(before, after, strict=True) if not np.array_equal(a, b)]
+    return [
+        path for (path, a), (_, b) in zip(before, after, strict=True) if not np.array_equal(a, b)
+    ]
 
 
 def tiny_network():
@@ -58,7 +60,7 @@ def fit_tiny(folder, epochs=3, network=tiny_network, **options):
     return colorizer.network, history
 
 
-def fit_critic(folder, epochs=3):
+def fit_critic(folder, epochs=4):
     """`train.fit` of a fresh critic, with its dropout and spectral normalization."""
     from lib import models, nogan, train
 
@@ -112,7 +114,7 @@ def finish(job, folder, **options):
     assert process.exitcode == 0, f"the run ended with exit code {process.exitcode}"
 
 
-def kill_midway(job, folder, pause=0.05, **options):
+def kill_midway(job, folder, pause=0.1, **options):
     """SIGKILL a job at a random moment after it has saved once more; gives what it had saved."""
     before, give_up = done(folder), time.monotonic() + 120
     process = start(job, folder, pause, **options)
@@ -124,7 +126,9 @@ def kill_midway(job, folder, pause=0.05, **options):
     process.kill()
     process.join()
     saved = json.loads((Path(folder) / "checkpoint.json").read_text())
-    assert process.exitcode == -9 and not saved["finished"], "the kill came too late to test anything"
+    assert process.exitcode == -9 and not saved["finished"], (
+        "the kill came too late to test anything"
+    )
     return saved
 
 

@@ -328,12 +328,16 @@ def test_self_attention_by_the_paper_s_equations():
     features = RANDOM.normal(size=(1, 2, 3, 16)).astype(np.float32)
     attention(features)
     attention.gamma.assign(0.5)
-    weights = {n: ops.convert_to_numpy(getattr(attention, n).kernel) for n in ("query", "key", "value")}
+    weights = {
+        n: ops.convert_to_numpy(getattr(attention, n).kernel) for n in ("query", "key", "value")
+    }
     places = features.reshape(6, 16)
     scores = np.exp((places @ weights["query"]) @ (places @ weights["key"]).T)  # row: who looks
     attended = scores / scores.sum(axis=1, keepdims=True) @ (places @ weights["value"])
     expected = features + 0.5 * attended.reshape(features.shape)
-    np.testing.assert_allclose(ops.convert_to_numpy(attention(features)), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(attention(features)), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 # ---------------------------------------------------------------- saving and predicting
@@ -341,7 +345,14 @@ def test_self_attention_by_the_paper_s_equations():
 
 @pytest.mark.parametrize(
     "name",
-    ["cnn", "autoencoder", "xception_skips", "generator", "generator_spectral", "generator_xception"],
+    [
+        "cnn",
+        "autoencoder",
+        "xception_skips",
+        "generator",
+        "generator_spectral",
+        "generator_xception",
+    ],
 )
 def test_a_saved_network_predicts_the_same(small, name, tmp_path):
     light = lightness(2, 32, 32)

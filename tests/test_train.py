@@ -96,7 +96,9 @@ def test_flips_mirror_whole_photos():
     batches = train.Batches(images, np.arange(16), 16, training=True)
     order = np.random.default_rng((0, 0)).permutation(16)
     (batch,) = batches[0]
-    flipped = [np.array_equal(rgb, images[row, :, ::-1]) for rgb, row in zip(batch, order, strict=True)]
+    flipped = [
+        np.array_equal(rgb, images[row, :, ::-1]) for rgb, row in zip(batch, order, strict=True)
+    ]
     plain = [np.array_equal(rgb, images[row]) for rgb, row in zip(batch, order, strict=True)]
     assert all(f != p for f, p in zip(flipped, plain, strict=True))
     assert 0 < sum(flipped) < 16
@@ -273,7 +275,9 @@ class Killed(BaseException):
 
 def small_run(folder, data="data", **settings):
     """A Run over one Dense layer; no training, so a save is quick."""
-    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    network = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")]
+    )
     network.compile("adam")
     return checkpoints.Run(folder, [network], network, settings, data)
 
@@ -337,7 +341,10 @@ def test_changed_code_starts_over_and_changed_comments_do_not(monkeypatch, tmp_p
         return checkpoints.code_digest(["code"])
 
     first = digest('"""One."""\nRATE = 1\n\n\ndef f():\n    """Two."""\n    return RATE\n')
-    assert digest('"""Eins."""\nRATE = 1  # a rate\n\n\ndef f():\n    """Zwei."""\n    return RATE\n') == first
+    assert (
+        digest('"""Eins."""\nRATE = 1  # a rate\n\n\ndef f():\n    """Zwei."""\n    return RATE\n')
+        == first
+    )
     assert digest('"""One."""\nRATE = 2\n\n\ndef f():\n    """Two."""\n    return RATE\n') != first
 
 

@@ -1,0 +1,298 @@
+"""Figures: nothing is clipped, nothing depends on colour alone, diagrams agree with the model."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lib import blocks, diagrams, figures, style
+
+RANDOM = np.random.default_rng(0)
+RGB = RANDOM.integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
+GRAY = RANDOM.uniform(0, 100, (9, 16, 16, 1)).astype(np.float32)
+NAMES = [f"1000268201_693b08cb0e-{number}.jpg" for number in range(9)]  # as long as real ones
+MODELS = ["truth", "gray", "l_lookup", "oracle_sample", "cnn", "xception_skips", "gan"]
+
+
+def summary(models=MODELS):
+    rows = len(models)
+    table = pd.DataFrame({"model": models})
+    for measure in ("rmse_ab", "colorfulness"):
+        table[measure] = 10 + 3 * np.arange(rows) % 7
+        table[f"{measure}_low"] = table[measure] - 1.0
+        table[f"{measure}_high"] = table[measure] + 1.0
+    return table
+
+
+def history(epochs=12, loss=1.0):
+    epoch = np.arange(1, epochs + 1)
+    fall = loss * np.exp(-epoch / 4) + 0.1 * loss
+    return pd.DataFrame(
+        {
+            "epoch": epoch,
+            "loss": fall,
+            "val_loss": fall * 1.1,
+            "accuracy": 1 - fall / loss / 2,
+            "val_accuracy": 0.9 - fall / loss / 2,
+        }
+    )
+
+
+def nogan_log():
+    step = np.arange(0, 60, 10)
+    losses = [np.nan, 0.7, 0.68, 0.66, 0.65, 0.6]
+    return pd.DataFrame(
+        {
+            "step": step,
+            "rmse_ab": 13 + step / 60,
+            "critic_loss": losses,
+            "colorfulness_ratio": 0.6 + step / 90,
+            "generator_loss": [np.nan] + losses[:5],
+            "chosen": step == 30,
+        }
+    )
+
+
+def keras_model():
+    import keras
+    from keras import layers
+
+    inner_input = keras.Input((None, None, 8))
+    inner = keras.Model(inner_input, layers.Conv2D(12, 3, 2, "same")(inner_input), name="xception")
+    x = start = keras.Input((None, None, 1), name="lightness")
+    x = local = layers.Conv2D(8, 3, 2, "same", name="encode1_conv")(x)
+    x = layers.BatchNormalization(name="encode1_norm")(x)
+    x = inner(x)
+    x = layers.GlobalAveragePooling2D(name="global2_mean")(x)
+    x = layers.Dense(5, name="global2_dense")(x)
+    x = layers.Reshape((1, 1, 5), name="spread_reshape")(x)
+    x = layers.Conv2DTranspose(8, 3, 2, "same", name="decode3_conv")(x)
+    x = layers.UpSampling2D(8, name="decode3_up")(x)
+    x = layers.Concatenate(name="fuse4_concat")([x, local])
+    return keras.Model(start, layers.Conv2D(2, 3, padding="same", name="output_ab")(x))
+
+
+FIGURES = {
+    "gray_sample": lambda: figures.gray_sample(GRAY[0]),
+    "photo_grid": lambda: figures.photo_grid(RGB, NAMES, columns=4),
+    "photo_grid of several sizes": lambda: figures.photo_grid([RGB[0], RGB[1, :7], GRAY[2]]),
+    "photo_grid of one": lambda: figures.photo_grid(
+        RGB[:1], ["too small: 31 pixels, 64 are asked for"]
+    ),
+    "photo_row": lambda: figures.photo_row(RGB[:3], ["one", "two", "three"]),
+    "colorization_grid": lambda: figures.colorization_grid(
+        GRAY, RGB, dict.fromkeys(style.MODELS, RGB), NAMES
+    ),
+    "colorization_grid of one": lambda: figures.colorization_grid(GRAY[:1], RGB[:1], {}),
+    "worst_best": lambda: figures.worst_best(RGB, RGB, RANDOM.random(9), names=NAMES, count=3),
+    "lab_channels": lambda: figures.lab_channels(RGB[0]),
+    "ab_histogram": lambda: figures.ab_histogram(RANDOM.normal(5, 20, (2, 8, 8, 2))),
+    "counts": lambda: figures.counts({"found": 8091, "rejected: near-duplicate": 0, "kept": 8091}),
+    "training_curves": lambda: figures.training_curves(
+        {name: history(12 + number, 10.0**number) for number, name in enumerate(style.LINES)}
+    ),
+    "training_curves of one epoch": lambda: figures.training_curves({"cnn": history(1)}),
+    "measure_bars": lambda: figures.measure_bars(
+        summary(list(style.MODELS)), "rmse_ab", "RMSE of ab", "CIELAB units", "lower"
+    ),
+    "measure_bars of one": lambda: figures.measure_bars(summary(["cnn"]), "colorfulness"),
+    "rank_plot": lambda: figures.rank_plot(summary(list(style.MODELS))),
+    "rank_plot without truth": lambda: figures.rank_plot(summary(["gray", "cnn"])),
+    "nogan_curves": lambda: figures.nogan_curves(nogan_log()),
+    "nogan_curves in cycles": lambda: figures.nogan_curves(
+        nogan_log().assign(cycle=[0, 0, 1, 1, 2, 2])
+    ),
+    "nogan_curves of one step": lambda: figures.nogan_curves(nogan_log()[:1].assign(chosen=True)),
+    "flow_diagram": figures.flow_diagram,
+    "model_diagram": lambda: figures.model_diagram(
+        figures.blocks_of(keras_model()), "A model", "grey photo", "ab"
+    ),
+    "model_diagram of many lines": lambda: figures.model_diagram(
+        [{"name": f"block_{n}", "kind": "convolution", "shape": (200, 200, 64)} for n in range(40)],
+        "Deep",
+        "in",
+        "out",
+        [("block_0", "block_39"), ("block_1", "block_3")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_word_lies_inside_the_figure(name):
+    figure = FIGURES[name]()
+    assert isinstance(figure, Figure) and figure._repr_png_().startswith(b"\x89PNG")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer, page = canvas.get_renderer(), figure.bbox
+    for text in figure.findobj(matplotlib.text.Text):
+        if text.get_visible() and text.get_text().strip() and _in_use(text):
+            box = text.get_window_extent(renderer)
+            inside = box.x0 > page.x0 - 2 and box.x1 < page.x1 + 2
+            assert inside and box.y0 > page.y0 - 2 and box.y1 < page.y1 + 2, text.get_text()
+
+
+def _in_use(text):
+    """Not a tick's label beyond the ends of its axis, nor a word of axes that are switched off."""
+    axes = text.axes
+    if axes is None or not axes.axison:
+        return axes is None or text in axes.texts
+    used = [*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        used += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return text in used
+
+
+def test_figures_leave_no_pyplot_state_and_no_changed_settings():
+    before = dict(matplotlib.rcParams)
+    figures.flow_diagram()
+    assert dict(matplotlib.rcParams) == before
+    import matplotlib.pyplot as pyplot
+
+    assert pyplot.get_fignums() == []
+
+
+def test_save_writes_whole_png_with_its_words(tmp_path):
+    path = figures.save(
+        figures.counts({"found": 3}), tmp_path / "new" / "counts.png", "Drei – 3 ≥ 2"
+    )
+    with Image.open(path) as image:
+        image.load()
+        assert image.text["Description"] == "Drei – 3 ≥ 2"
+        assert round(image.info["dpi"][0]) == style.DPI
+    assert [file.name for file in path.parent.iterdir()] == ["counts.png"]
+    first = path.read_bytes()
+    figures.save(figures.counts({"found": 3}), path, "Drei – 3 ≥ 2")
+    assert path.read_bytes() == first  # the same figure is the same file
+
+
+@pytest.mark.parametrize("alt", ["", "  ", None])
+def test_save_refuses_a_figure_without_words(tmp_path, alt):
+    with pytest.raises(ValueError, match="alt"):
+        figures.save(figures.counts({"found": 3}), tmp_path / "counts.png", alt)
+    assert not list(tmp_path.iterdir())
+
+
+def test_save_refuses_other_formats(tmp_path):
+    with pytest.raises(ValueError, match="png"):
+        figures.save(figures.counts({"found": 3}), tmp_path / "counts.svg", "words")
+
+
+def test_slider_pair_is_small_and_has_words(tmp_path):
+    big = np.zeros((900, 450, 3), np.uint8)
+    before, after = figures.save_slider(tmp_path, "a/photo-1.jpg", "gan", GRAY[0], big)
+    assert before.name == "photo-1-before.png" and after.name == "photo-1-after-gan.png"
+    with Image.open(after) as image:
+        assert image.size == (160, 320) and "NoGAN" in image.text["Description"]
+    with Image.open(before) as image:
+        red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(int), -1, 0)
+        assert abs(red - green).max() <= 1 and abs(green - blue).max() <= 1
+
+
+def test_nothing_is_told_by_colour_alone():
+    for looks in (style.LINES.values(), style.GROUPS.values()):
+        assert len({look[-1] for look in looks}) == len(looks)  # markers
+    tints = [(fill, hatch) for _, fill, hatch in diagrams.KINDS.values()]
+    assert len(set(tints)) == len(tints)
+    assert set(blocks.KINDS) < set(diagrams.KINDS)
+
+
+def test_pick_is_a_rule():
+    groups = figures.pick([5, 1, 4, 2, 3, 9, 0], count=2)
+    assert {name: list(rows) for name, rows in groups.items()} == {
+        "best": [6, 1],
+        "median": [3, 4],
+        "worst": [0, 5],
+    }
+    assert [len(rows) for rows in figures.pick(np.zeros(4), 3).values()] == [1, 1, 1]
+
+
+def test_tables_are_drawn_baselines_first_and_without_truth_among_errors():
+    axes = figures.measure_bars(summary(), "rmse_ab").axes[0]
+    words = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert words == [style.label(name) for name in style.in_order(MODELS) if name != "truth"]
+    assert words[0] == "No colour"
+    bars = figures.measure_bars(summary().set_index("model"), "colorfulness").axes[0]
+    assert any("true" in text.get_text() for text in bars.texts)
+
+
+def test_ranks_follow_the_distance_to_the_truth():
+    table = pd.DataFrame(
+        {
+            "model": ["truth", "gray", "cnn"],
+            "rmse_ab": [0.0, 2.0, 1.0],
+            "colorfulness": [30.0, 28.0, 60.0],
+        }
+    )
+    words = " ".join(text.get_text() for text in figures.rank_plot(table).axes[0].texts)
+    assert "CNN  1.0   1" in words and "1   28.0  No colour" in words and "30.0" in words
+
+
+def test_names_beside_curves_do_not_overlap():
+    same = {name: history() for name in style.LINES}
+    for axes in figures.training_curves(same).axes:
+        heights = sorted(text.get_position()[1] for text in axes.texts)
+        assert len(heights) == len(same) and np.diff(heights).min() > 0.06
+
+
+def test_blocks_come_from_the_model():
+    found = figures.blocks_of(keras_model(), image_size=32)
+    assert [block["name"] for block in found] == [
+        *("encode1", "xception", "global2", "spread", "decode3", "fuse4", "output"),
+    ]
+    by_name = {block["name"]: block for block in found}
+    assert by_name["encode1"]["shape"] == (16, 16, 8)
+    assert (
+        by_name["xception"]["shape"] == (8, 8, 12) and by_name["xception"]["kind"] == "pretrained"
+    )
+    assert by_name["global2"]["shape"] == (5,) and by_name["global2"]["kind"] == "dense"
+    assert by_name["spread"]["kind"] == "other"
+    assert by_name["decode3"]["shape"] == (16, 16, 8)
+    assert by_name["fuse4"]["inputs"] == ["decode3", "encode1"]
+    assert by_name["encode1"]["inputs"] == [] and by_name["output"]["shape"] == (16, 16, 2)
+
+
+def test_layers_that_keras_named_are_blocks_of_their_own():
+    import keras
+    from keras import layers
+
+    start = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, padding="same")(start)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    model = keras.Model(start, layers.Conv2D(2, 3)(x))
+    found = figures.blocks_of(model)
+    assert [block["shape"] for block in found] == [(8, 8, 4), (6, 6, 2)]
+    assert [block["kind"] for block in found] == ["convolution"] * 2
+    with pytest.raises(ValueError, match="functional"):
+        figures.blocks_of(layers.Conv2D(1, 1))
+
+
+@pytest.mark.parametrize(
+    "call, word",
+    [
+        (lambda: figures.gray_sample(RGB[0]), "lightness"),
+        (lambda: figures.photo_grid([]), "rgb"),
+        (lambda: figures.photo_grid(RGB, ["one"]), "titles"),
+        (lambda: figures.photo_grid(RGB[..., :2]), "rgb"),
+        (lambda: figures.colorization_grid(GRAY, RGB, {"cnn": RGB[:2]}), "CNN"),
+        (lambda: figures.worst_best(RGB, RGB, [1.0]), "values"),
+        (lambda: figures.ab_histogram(np.zeros((4, 3))), "ab"),
+        (lambda: figures.counts({}), "stages"),
+        (lambda: figures.training_curves({}), "histories"),
+        (lambda: figures.measure_bars(summary(), "psnr"), "psnr"),
+        (lambda: figures.rank_plot(summary().drop(columns="colorfulness")), "colorfulness"),
+        (lambda: figures.model_diagram([]), "blocks"),
+        (
+            lambda: figures.model_diagram(
+                [{"name": "a", "kind": "other", "shape": (1,)}], skips=[("a", "b")]
+            ),
+            "skips",
+        ),
+    ],
+)
+def test_wrong_arguments_are_named(call, word):
+    with pytest.raises(ValueError, match=word):
+        call()
