@@ -45,6 +45,8 @@ def model_diagram(blocks, title="", input_label="", output_label="", skips=None)
     if not blocks or not all({"name", "kind", "shape"} <= set(block) for block in blocks):
         raise ValueError("blocks: expected at least one dict with name, kind and shape")
     chain = list(zip([None, *blocks], blocks, strict=False))
+    if not {block["kind"] for block in blocks} <= set(KINDS):
+        raise ValueError(f"blocks: expected kinds of {list(KINDS)}, got another")
     if skips is None:
         skips = [
             (source, block["name"])
@@ -63,10 +65,12 @@ def model_diagram(blocks, title="", input_label="", output_label="", skips=None)
     above = 0.2 + LEVEL * max(levels.values(), default=-1)
     pitch = above + tall + 0.62
     top = 0.42 if title else 0.12
-    width = max(6.4, 0.5 + max(sum(map(_cell_width, line)) for line in lines))
+    kinds = [kind for kind in KINDS if kind in {block["kind"] for block in blocks}]
+    long = max(sum(map(_cell_width, line)) for line in lines)
+    width = 0.5 + max(long, sum(map(_legend_width, kinds)))
     height = top + pitch * len(lines) + 0.3
     axes = _canvas(width, height)
-    axes.text(0.15, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
+    axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
     places = {}
     for row, line in enumerate(lines):
         left, roof = 0.25, height - top - pitch * row - above
@@ -81,7 +85,7 @@ def model_diagram(blocks, title="", input_label="", output_label="", skips=None)
         ):
             _follow(axes, places[cell["name"]], places[following["name"]])
     _draw_skips(axes, levels, places, tall)
-    _legend(axes, {block["kind"] for block in blocks})
+    _legend(axes, kinds)
     return axes.figure
 
 
@@ -190,7 +194,7 @@ def _draw_cell(axes, cell, place, floor):
         word = cell["name"].replace(" ", "\n")
         axes.text(x, y, word, ha="center", va="center", fontsize=8.5, fontstyle="italic")
         return
-    _, fill, hatch = KINDS.get(cell["kind"], KINDS["other"])
+    _, fill, hatch = KINDS[cell["kind"]]
     corner = (x - width / 2, y - height / 2)
     axes.add_patch(Rectangle(corner, width, height, facecolor=fill, edgecolor=INK, hatch=hatch))
     axes.text(x, floor - 0.05, cell["name"], ha="center", va="top", fontsize=8.5)
@@ -233,15 +237,18 @@ def _draw_skips(axes, levels, places, tall):
             axes.annotate(letter, **where, fontsize=7.5, ha="center", arrowprops=line, color=BLUE)
 
 
+def _legend_width(kind):
+    return 0.5 + 0.072 * len(KINDS[kind][0])
+
+
 def _legend(axes, kinds):
     left = 0.25
-    for kind, (label, fill, hatch) in KINDS.items():
-        if kind in kinds:
-            axes.add_patch(
-                Rectangle((left, 0.12), 0.2, 0.13, facecolor=fill, edgecolor=INK, hatch=hatch)
-            )
-            axes.text(left + 0.27, 0.18, label, fontsize=8, va="center")
-            left += 0.5 + 0.072 * len(label)
+    for kind in kinds:
+        label, fill, hatch = KINDS[kind]
+        looks = {"facecolor": fill, "edgecolor": INK, "hatch": hatch}
+        axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **looks))
+        axes.text(left + 0.27, 0.18, label, fontsize=8, va="center")
+        left += _legend_width(kind)
 
 
 def _note(axes, x, y, text, fill):

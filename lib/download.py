@@ -30,7 +30,7 @@ from tqdm import tqdm
 CHUNK = 1 << 20  # bytes read and written at a time
 RETRIED = {408, 425, 429, 500, 502, 503, 504}  # HTTP answers that may be better the next time
 LONGEST_PAUSE = 60.0  # seconds
-OTHER_WAY = "Or fetch it another way and set SOURCE to that zip, tar or folder of photos."
+OTHER_WAY = "The other way: set SOURCE to a zip, a tar or a folder of photos that you have."
 
 
 class DataError(RuntimeError):

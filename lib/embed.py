@@ -51,8 +51,8 @@ def sliders(folder):
     return pairs
 
 
-def inline(html, pictures, limit=LIMIT):
-    """Put pictures where their marks stand; where the page gets too large, the largest as JPEG.
+def inline(html, pictures, limit):
+    """Put pictures where their marks stand; beyond `limit` bytes of the page, the largest as JPEG.
 
     If that is not enough, the largest are made smaller, too.
     """

@@ -116,22 +116,20 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
     encoder.trainable = fine_tune
     *finer, x = encoder(GrayToImageNet(name="gray_input")(lightness))
     finer = dict(zip(XCEPTION_SKIPS, finer, strict=True))
-    for number, shrink in enumerate([16, 8, 4, 2, 1], start=1):
+    for number, shrink in enumerate([16, 8, 4, 2], start=1):  # four, and the output's
         x = ResizeTo(shrink, name=f"decode{number}_up")([x, lightness])
-        if skips and shrink in finer:
+        if skips:
             skip = ResizeTo(shrink, name=f"decode{number}_skip")([finer[shrink], lightness])
             x = layers.Concatenate(name=f"decode{number}_concat")([x, skip])
-        if number < 5:
-            channels = max(filters >> (number - 1), 16)
-            x = layers.Conv2D(
-                channels, 3, padding="same", use_bias=False, name=f"decode{number}_conv"
-            )(x)
-            x = _norm(name=f"decode{number}_norm")(x)
-            x = layers.ReLU(name=f"decode{number}_relu")(x)
+        channels = max(filters >> (number - 1), 16)
+        x = layers.Conv2D(channels, 3, padding="same", name=f"decode{number}_conv")(x)
+        x = _norm(name=f"decode{number}_norm")(x)
+        x = layers.ReLU(name=f"decode{number}_relu")(x)
+    x = ResizeTo(1, name="output_up")([x, lightness])
     return keras.Model(lightness, _output(x), name="xception_skips" if skips else "xception")
 
 
-def build_generator(filters=32, attention=True, spectral=False, xception=None):
+def build_generator(filters=32, attention=True, spectral=False, encoder="scratch", xception=None):
     """NoGAN's generator: a U-Net with self-attention, section 3.6.
 
     Parameters
@@ -142,22 +140,25 @@ def build_generator(filters=32, attention=True, spectral=False, xception=None):
         Self-attention at an eighth of the side.
     spectral : bool
         Spectral normalization of the decoder's convolutions.
-    xception : keras.Model or None
-        A pretrained Xception (`load_xception`) as the encoder, frozen; None trains one of strided
-        convolutions from scratch.
+    encoder : str
+        "scratch" trains one of strided convolutions; "xception" takes the frozen `xception`.
+    xception : keras.Model, optional
+        See `load_xception`.
     """
+    if encoder not in ("scratch", "xception"):
+        raise ValueError(f"encoder: expected scratch or xception, got {encoder!r}")
     lightness = keras.Input((None, None, 1), name="lightness")
     finer = {}
-    if xception is None:
+    if encoder == "scratch":
         x = lightness
         for number, shrink in enumerate([2, 4, 8, 16], start=1):
             x = _block(x, f"encode{number}", filters * shrink // 2, stride=2)
             finer[shrink] = x
         x = finer.pop(16)
     else:
-        encoder = xception_encoder(xception, XCEPTION_SKIPS.values())
-        encoder.trainable = False
-        features = encoder(GrayToImageNet(name="gray_input")(lightness))
+        pretrained = xception_encoder(xception, XCEPTION_SKIPS.values())
+        pretrained.trainable = False
+        features = pretrained(GrayToImageNet(name="gray_input")(lightness))
         finer = dict(zip(XCEPTION_SKIPS, features, strict=True))
         x = finer.pop(16)
     x = _block(x, "central", 8 * filters, kernels=(3,), spectral=spectral)

@@ -24,7 +24,7 @@ import pandas as pd
 from keras import ops
 
 from lib import lab, metrics, models
-from lib.checkpoints import Run, write_text
+from lib.checkpoints import Run, write_model, write_text
 from lib.losses import binary_cross_entropy
 from lib.train import Batches, Colorizer, has_gpu, memory_advice, watched
 
@@ -109,8 +109,8 @@ class GeneratorTrainer(_Part, Colorizer):
     + feature loss).
     """
 
-    def __init__(self, generator, critic, loss, feature_loss):
-        Colorizer.__init__(self, generator, loss, feature_loss)
+    def __init__(self, generator, critic, loss="mae", feature_loss=None, feature_weight=1.0):
+        Colorizer.__init__(self, generator, loss, feature_loss, feature_weight)
         self.critic = critic
 
     def _trained(self):
@@ -134,8 +134,10 @@ def adversarial(
     learning_rate,
     loss="mae",
     feature_loss=None,
+    feature_weight=1.0,
     check_every=10,
     check_photos=200,
+    whole=False,
     seed=0,
     warnings=(),
 ):
@@ -147,17 +149,20 @@ def adversarial(
         From phases 1 and 2; both are changed. `generator` ends with the chosen weights.
     photos : preprocess.Photos
     folder : path
-        Gets model.keras, params.json, nogan.csv; a killed run goes on from its last check.
+        Gets model.keras, params.json, nogan.csv and critic.keras; a killed run goes on from its
+        last check.
     steps : int
         Batches shown to the critic. DeOldify: 1 to 3 % of the data.
     learning_rate : float
         The generator's; the critic's is `CRITIC_SPEED` times as high.
-    loss, feature_loss
+    loss, feature_loss, feature_weight
         See `train.Colorizer`.
     check_every : int
         Steps between two looks at the validation photos.
     check_photos : int
         How many of them, at most.
+    whole : bool
+        Train all of the generator, not its decoder alone: for a plain GAN from scratch.
 
     Returns
     -------
@@ -175,11 +180,11 @@ def adversarial(
     rgb_val = photos.images[photos.rows("val")[:check_photos]]
     critics, generators = (
         CriticTrainer(critic, generator),
-        GeneratorTrainer(generator, critic, loss, feature_loss),
+        GeneratorTrainer(generator, critic, loss, feature_loss, feature_weight),
     )
     trainable = [layer.trainable for layer in generator.layers]
     for layer in generator.layers:  # the others stand still, with their running statistics
-        layer.trainable = layer.trainable and layer.name.startswith(DECODER)
+        layer.trainable = layer.trainable and (whole or layer.name.startswith(DECODER))
     xla = has_gpu()
     critics.compile(critics.adam(CRITIC_SPEED * learning_rate), jit_compile=xla)
     generators.compile(generators.adam(learning_rate), jit_compile=xla)
@@ -190,12 +195,14 @@ def adversarial(
         "learning_rate": learning_rate,
         "check_every": check_every,
         "check_photos": check_photos,
+        "whole": whole,
         "seed": seed,
     }
     for trainer in (critics, generators):
         trainer(train[0][0])  # builds it
     run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
     if run.finished:
+        critic.load_weights(run.folder / "critic.keras")
         _restore(generator, trainable)
         return pd.DataFrame(run.rows)
     if not run.rows:
@@ -215,9 +222,10 @@ def adversarial(
             _check(run, step, rgb_val, means, taken, time.perf_counter() - began)
             recent, began = {name: [] for name in recent}, time.perf_counter()
     _restore(generator, trainable)
-    run.finish(warnings)
     log = pd.DataFrame(run.rows)
     write_text(run.folder / "nogan.csv", log.to_csv(index=False))
+    write_model(critic, run.folder / "critic.keras")
+    run.finish(warnings)
     return log
 
 

@@ -8,23 +8,19 @@ smallest, so that none can be on both sides of the split. A scene's content is i
 it is on the same side at every size and seed.
 """
 
-import concurrent.futures
 import dataclasses
-import functools
 import hashlib
 import itertools
-import os
 import shutil
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import ImageOps
 
-from lib import cleaning, datasets, store
-from lib.download import DataError, check_space, disk_error, locked, progress
+from lib import cleaning, datasets, jobs, store
+from lib.download import check_space, disk_error, locked, progress
 from lib.store import Photos, load
 
 __all__ = ["Photos", "load", "prepare", "rejected_examples"]
@@ -33,7 +29,6 @@ STORE_VERSION = 1  # counted up when a change of the code changes what is stored
 SMALLEST_SIZE, LARGEST_SIZE = 16, cleaning.LARGEST_SIZE  # pixels a side
 FEWEST_PHOTOS = 10
 SCENES = 1500  # drawn if max_images is None
-PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 16, 1 << 20  # given to a thread together, whichever is fewer
 COMMIT_PHOTOS, COMMIT_BYTES = 256, 16 << 20  # written together, whichever comes first
 
 
@@ -91,6 +86,41 @@ def prepare(
     return dataclasses.replace(load(folder), seed=int(seed))
 
 
+def rejected_examples(photos, source=None, raw="data/raw", each=4):
+    """Some rejected photos of each kind of reason, to look at.
+
+    Parameters
+    ----------
+    photos : Photos
+    source, raw
+        As for `prepare`.
+    each : int
+        At most so many of one kind.
+
+    Returns
+    -------
+    pictures : list of arrays (S, S, 3) uint8
+        Those that cannot be read are an even grey.
+    reasons : list of str
+        File and reason.
+    """
+    table = photos.index[photos.index["id"] < 0]
+    if table.empty:
+        return [], []
+    table = table.groupby(table["reason"].str.partition(":")[0]).head(each)
+    files = datasets.get(photos.dataset, source, raw)
+    root = jobs.common_folder(files)
+    pictures = []
+    for file in table["file"]:
+        try:
+            image = cleaning.decode((root / file).read_bytes())
+            image = ImageOps.fit(image, (photos.image_size, photos.image_size))
+            pictures.append(np.asarray(image))
+        except (OSError, ValueError, cleaning.Rejected):
+            pictures.append(np.full((photos.image_size, photos.image_size, 3), 200, np.uint8))
+    return pictures, [f"{row.file}: {row.reason}" for row in table.itertuples()]
+
+
 def _parameters(dataset, source, image_size, max_images, seed):
     """What a store depends on, checked; `stamp` is None if the source is not there now."""
     datasets.check_dataset(dataset, source)
@@ -138,13 +168,13 @@ def _build(folder, parameters, source, raw):
     if not store.is_store_of(building.folder, parameters):
         scenes = parameters["dataset"] == "scenes"
         if scenes:
-            keys, jobs, work = _scenes(parameters)
+            keys, work = jobs.of_scenes(parameters)
         else:
             files = datasets.get(parameters["dataset"], source, raw)
-            keys, jobs, work = _photos(files, parameters)
+            keys, work = jobs.of_photos(files, parameters, FEWEST_PHOTOS)
         try:
             building.begin(parameters)
-            records = _fill(building, keys, jobs, work)
+            records = _fill(building, keys, work)
             reasons = {} if scenes else _duplicates(records)
             index = _index(building, records, reasons, by_name=scenes)
             building.finish(index, parameters)
@@ -156,105 +186,18 @@ def _build(folder, parameters, source, raw):
     building.move_to(folder)
 
 
-def _photos(files, parameters):
-    """Keys (file, content) of the photos in the order to store, jobs, and the work on a job."""
-    root = Path(os.path.commonpath([file.parent for file in files]))
-    with _pool() as pool, progress(len(files), "reading photos", "photo") as bar:
-        keys = []
-        work = functools.partial(_contents, root=root)
-        for key in store.in_order(work, _jobs(files), pool, 4 * _workers()):
-            keys.append(key)
-            bar.update()
-    keys.sort(key=lambda key: (key[1] == "", key[1], key[0]))
-    keys = keys[: parameters["max_images"]]
-    if len(keys) < FEWEST_PHOTOS:
-        raise ValueError(f"{root} holds {len(keys)} images, at least {FEWEST_PHOTOS} are needed")
-    work = functools.partial(_examine, root=root, size=parameters["image_size"])
-    return keys, _jobs(keys), work
-
-
-def _scenes(parameters):
-    """The same for drawn scenes; a job is some scenes, which are drawn together."""
-    from lib import scenes  # here, since it loads Keras, which photos do not need
-
-    size, seed = parameters["image_size"], parameters["seed"]
-    keys = [(scenes.name(i), str(i)) for i in range(parameters["max_images"])]
-
-    def draw(job):
-        pixels = scenes.draw([int(content) for _, content in job], size, seed=seed)
-        rows = [row.tobytes() for row in np.ascontiguousarray(pixels)]
-        photos = [cleaning.Examined(hashlib.sha256(row).hexdigest(), pixels=row) for row in rows]
-        return [_result(key, photo) for key, photo in zip(job, photos, strict=True)]
-
-    return keys, _jobs(keys, max(1, min(PHOTOS_AT_ONCE, PIXELS_AT_ONCE // size**2))), draw
-
-
-def _jobs(items, size=PHOTOS_AT_ONCE):
-    """Items in lists of `size`: handing single ones to a thread would cost more time."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _contents(job, root):
-    """Key (file, SHA-256) of each file; no SHA-256 where reading is not allowed or a link ends."""
-    keys = []
-    for file in job:
-        try:
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-        except (FileNotFoundError, PermissionError, IsADirectoryError):
-            content = ""
-        except OSError as error:
-            raise DataError(f"cannot read {file}: {error.strerror or error}") from error
-        keys.append((file.relative_to(root).as_posix(), content))
-    return keys
-
-
-def _examine(job, root, size):
-    """Results of photos: the record of each, and its pixels or None."""
-    results = []
-    for name, content in job:
-        try:
-            photo = cleaning.examine((root / name).read_bytes(), size)
-        except OSError as error:
-            text = error.strerror or str(error)
-            if content:  # it could be read a moment ago: a disk or network drive has gone
-                raise DataError(f"cannot read {root / name}: {text}") from error
-            photo = cleaning.Examined(reason=f"unreadable: {text}")
-        results.append(_result((name, content), photo))
-    return results
-
-
-def _result(key, photo):
-    """A line of the journal as a dict, and the pixels or None."""
-    record = {
-        "file": key[0],
-        "content": key[1],
-        "sha256": photo.sha256,
-        "reason": photo.reason,
-        "hash": photo.hash,
-        "thumb": store.to_text(photo.thumb),
-        "check": zlib.crc32(photo.pixels),
-    }
-    return record, photo.pixels or None
-
-
-def _fill(building, keys, jobs, work):
+def _fill(building, keys, work):
     """Do the jobs that no earlier run has done and store what comes; returns all records."""
     records = building.recover(keys)
-    done, left = len(records), []
-    for job in jobs:  # the first job left may be done in part
-        rest = job[done:]
-        done = max(0, done - len(job))
-        left += [rest] if rest else []
-    missing = len(keys) - len(records)
-    check_space(missing * building.row_bytes, building.folder)
+    missing = keys[len(records) :]
+    check_space(len(missing) * building.row_bytes, building.folder)
     with (
         warnings.catch_warnings(),
-        _pool() as pool,
+        jobs.pool() as pool,
         progress(len(keys), "preparing photos", "photo", len(records)) as bar,
     ):
         warnings.filterwarnings("ignore", module="PIL")  # what matters is a reason in the index
-        results = store.in_order(work, left, pool, 4 * _workers())
+        results = jobs.in_order(work, missing, pool, building.size)
         most = max(1, min(COMMIT_PHOTOS, COMMIT_BYTES // building.row_bytes))
         while batch := list(itertools.islice(results, most)):
             building.add([record for record, _ in batch], [row for _, row in batch if row])
@@ -307,48 +250,3 @@ def _check_usable(table):
     for split in store.SPLITS:
         if not (table["split"] == split).any():
             raise ValueError(f"no photo falls into {split!r}: {text}; more photos are needed")
-
-
-def _workers():
-    """Number of processor cores that this program may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _pool():
-    """One thread a core: Pillow and hashlib let go of Python's lock while they work."""
-    return concurrent.futures.ThreadPoolExecutor(_workers())
-
-
-def rejected_examples(photos, source=None, raw="data/raw", each=4):
-    """Some rejected photos of each kind of reason, to look at.
-
-    Parameters
-    ----------
-    photos : Photos
-    source, raw
-        As for `prepare`.
-    each : int
-        At most so many of one kind.
-
-    Returns
-    -------
-    pictures : list of arrays (S, S, 3) uint8
-        Those that cannot be read are an even grey.
-    reasons : list of str
-        File and reason.
-    """
-    table = photos.index[photos.index["id"] < 0]
-    if table.empty:
-        return [], []
-    table = table.groupby(table["reason"].str.partition(":")[0]).head(each)
-    files = datasets.get(photos.dataset, source, raw)
-    root = Path(os.path.commonpath([file.parent for file in files]))
-    pictures = []
-    for file in table["file"]:
-        try:
-            image = cleaning.decode((root / file).read_bytes())
-            image = ImageOps.fit(image, (photos.image_size, photos.image_size))
-            pictures.append(np.asarray(image))
-        except (OSError, ValueError, cleaning.Rejected):
-            pictures.append(np.full((photos.image_size, photos.image_size, 3), 200, np.uint8))
-    return pictures, [f"{row.file}: {row.reason}" for row in table.itertuples()]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 NUMERICS = ("tensorflow", "keras", "numpy")  # another version of these may give other results
 PACKAGES = (*NUMERICS, "pandas", "scikit-image", "papermill")
-TEMPLATES = (".j2", ".css", ".js")  # files beside lib/report.py that count as its code
+TEMPLATES = (".j2", ".yaml")  # files beside lib/report.py that count as its code
 MAGIC = re.compile(
     r"^([ \t]*)([%!].*)$", re.MULTILINE
 )  # IPython's own lines, which ast cannot read

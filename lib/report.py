@@ -108,7 +108,7 @@ def build(folder):
     )
     values = _page(folder, study) | {"sections": sections, "sliders": sliders}
     html = environment.get_template("report.html.j2").render(values)
-    html = embed.inline(html, images)
+    html = embed.inline(html, images, embed.LIMIT)
     path = folder / "report.html"
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.write_text(html, encoding="utf-8")
@@ -133,13 +133,16 @@ def read(folder):
         metrics = None
     histories = {name: _csv(folder / name / "history.csv") for name in NEEDED}
     params = {name: _json(folder / name / "params.json") for name in (*NEEDED, "critic")}
+    params["critic"] = params["critic"] or _json(folder / "critic" / "cycle1" / "params.json")
     return {
         "summary": summary,
         "metrics": metrics,
         "run": _json(folder / "run.json"),
         "data": _json(folder / "data.json"),
         "params": {name: values for name, values in params.items() if values},
-        "histories": {name: h for name, h in histories.items() if h is not None and "epoch" in h},
+        "histories": {
+            n: h for n, h in histories.items() if h is not None and "epoch" in h and len(h)
+        },
     }
 
 
@@ -238,9 +241,9 @@ def _fidelity(study, differences):
         if "verdict" in entry and row:
             values["difference"] = f"{row.difference} {row.unit}, {findings.VERDICTS[row.verdict]}"
             same = "yes" if row.verdict == "better" else "no"
-        warned = any(study["params"].get(name, {}).get("warnings") for name in needs)
-        same = "no" if same == "yes" and warned and "verdict" not in entry else same
-        got = entry["got"].format_map(values) + (" (see the warnings above)" if warned else "")
+        got = entry["got"].format_map(values)
+        if study["params"].get(entry.get("pretrained"), {}).get("warnings"):
+            same, got = ("no" if same == "yes" else same), f"{got} (see the warnings above)"
         if any(name not in set(study["summary"]["model"]) for name in needs):
             same, got = "absent", ""
         rows.append({**entry, "got": got, "same": same, "words": SAME[same]})

@@ -14,7 +14,6 @@ import dataclasses
 import functools
 import hashlib
 import io
-import itertools
 import json
 import os
 import platform
@@ -228,19 +227,6 @@ class Building:
             folder.rename(old)
         self.folder.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def in_order(work, jobs, pool, ahead):
-    """Do the jobs in a pool; `work` makes a list of each. Yields what the lists hold, in order.
-
-    At most `ahead` jobs are begun before their results are asked for.
-    """
-    jobs = iter(jobs)
-    waiting = [pool.submit(work, job) for job in itertools.islice(jobs, ahead)]
-    while waiting:
-        done = waiting.pop(0).result()
-        waiting += [pool.submit(work, job) for job in itertools.islice(jobs, 1)]
-        yield from done
 
 
 def to_text(data):

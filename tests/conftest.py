@@ -14,9 +14,29 @@ def xception():
     return models.load_xception(None)
 
 
-@pytest.fixture
-def seeded():
-    """Every random number generator at seed 0."""
+@pytest.fixture(scope="session")
+def small(xception):
+    """One small network of each builder, for 32 px."""
     import keras
 
+    from lib import models
+
     keras.utils.set_random_seed(0)
+    return {
+        "cnn": models.build_cnn(4),
+        "autoencoder": models.build_autoencoder(32, filters=4, code=16),
+        "xception": models.build_xception(xception, filters=16),
+        "xception_skips": models.MODELS["xception_skips"](xception, filters=16),
+        "generator": models.build_generator(4),
+        "generator_spectral": models.build_generator(4, spectral=True),
+        "generator_xception": models.build_generator(4, encoder="xception", xception=xception),
+    }
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """One training run to its end: (folder, network, history)."""
+    import helpers
+
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, *helpers.fit_tiny(folder, epochs=10, warnings=["a warning"])

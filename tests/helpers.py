@@ -1,16 +1,24 @@
-"""Small photos, small networks and killable training runs for the tests of training."""
+"""Small photos, small networks and killable training runs for the tests of training.
+
+Keras is imported inside the functions: a test of another backend sets it first.
+"""
 
 import json
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import random
-import sys
 import time
 import types
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
+
+TESTS = Path(__file__).resolve().parent
+PATHS = [str(TESTS), str(TESTS.parent)]  # where `helpers` and `lib` are found
+RANDOM = np.random.default_rng(0)
+SIZES = [(32, 32), (37, 53), (8, 64), (48, 33)]  # height, width
 
 
 def patches(count, size, seed=0):
@@ -27,16 +35,52 @@ def photos(train=12, val=4, size=16, seed=0):
     )
 
 
+def validation():
+    """The validation photos of `photos()` and their true ab."""
+    from lib import lab
+
+    given = photos()
+    rgb = given.images[given.rows("val")]
+    return rgb, np.asarray(lab.rgb_to_lab(rgb))[..., 1:]
+
+
+def lightness(*shape):
+    """Random lightness_scaled (*shape, 1)."""
+    return RANDOM.uniform(-1, 1, (*shape, 1)).astype(np.float32)
+
+
+def color(*shape):
+    """Random ab_scaled (*shape, 2)."""
+    return RANDOM.uniform(-1, 1, (*shape, 2)).astype(np.float32)
+
+
+def of(network, kind):
+    """Names of a network's layers of exactly one kind."""
+    return [layer.name for layer in network.layers if type(layer) is kind]
+
+
 def values(model):
     """All weights of a model as they are now: list of (path, array)."""
-    return [(v.path, np.array(v.numpy() if hasattr(v, "numpy") else v)) for v in model.weights]
+    import keras
+
+    return [(v.path, np.array(keras.ops.convert_to_numpy(v))) for v in model.weights]
 
 
 def moved(before, after):
     """Paths of the weights that differ between two `values` of the same model."""
-    return [
-        path for (path, a), (_, b) in zip(before, after, strict=True) if not np.array_equal(a, b)
-    ]
+    pairs = zip(before, after, strict=True)
+    return [path for (path, a), (_, b) in pairs if not np.array_equal(a, b)]
+
+
+def same_weights(network, other):
+    """Whether two networks of one shape have the same weights, bit for bit."""
+    pairs = zip(values(network), values(other), strict=True)
+    return all(np.array_equal(a, b) for (_, a), (_, b) in pairs)
+
+
+def numbers(history):
+    """A history without the column that differs from run to run."""
+    return history.drop(columns="seconds")
 
 
 def tiny_network():
@@ -60,7 +104,7 @@ def fit_tiny(folder, epochs=3, network=tiny_network, **options):
     return colorizer.network, history
 
 
-def fit_critic(folder, epochs=4):
+def fit_critic(folder, epochs=3):
     """`train.fit` of a fresh critic, with its dropout and spectral normalization."""
     from lib import models, nogan, train
 
@@ -71,7 +115,7 @@ def fit_critic(folder, epochs=4):
 
 
 def play_gan(folder, steps=12):
-    """`nogan.adversarial` of a fresh generator and critic, a generator step after every critic's."""
+    """`nogan.adversarial` of fresh networks, a generator step after every critic step."""
     from lib import models, nogan, train
 
     train.prepare_device(0)
@@ -95,13 +139,8 @@ def start(job, folder, pause=0.0, **options):
     """Start a job in a new process; TensorFlow is imported once, and the process forked from it."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lib.nogan", "helpers"])
-    here = Path(__file__).resolve().parent
-    kept = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(here), str(here.parent), *sys.path])
-    multiprocessing.forkserver.ensure_running()
-    del os.environ["PYTHONPATH"]
-    if kept is not None:
-        os.environ["PYTHONPATH"] = kept
+    with unittest.mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(PATHS)):
+        multiprocessing.forkserver.ensure_running()
     process = context.Process(target=slowed, args=(job, str(folder), pause, options))
     process.start()
     return process
@@ -126,9 +165,7 @@ def kill_midway(job, folder, pause=0.1, **options):
     process.kill()
     process.join()
     saved = json.loads((Path(folder) / "checkpoint.json").read_text())
-    assert process.exitcode == -9 and not saved["finished"], (
-        "the kill came too late to test anything"
-    )
+    assert process.exitcode == -9 and not saved["finished"], "the kill came too late"
     return saved
 
 

@@ -127,23 +127,17 @@ def test_every_word_lies_inside_the_figure(name):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer, page = canvas.get_renderer(), figure.bbox
-    for text in figure.findobj(matplotlib.text.Text):
-        if text.get_visible() and text.get_text().strip() and _in_use(text):
-            box = text.get_window_extent(renderer)
-            inside = box.x0 > page.x0 - 2 and box.x1 < page.x1 + 2
-            assert inside and box.y0 > page.y0 - 2 and box.y1 < page.y1 + 2, text.get_text()
-
-
-def _in_use(text):
-    """Not a tick's label beyond the ends of its axis, nor a word of axes that are switched off."""
-    axes = text.axes
-    if axes is None or not axes.axison:
-        return axes is None or text in axes.texts
-    used = [*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = sorted(axis.get_view_interval())
-        used += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-    return text in used
+    words = [text for axes in figure.axes for text in [*axes.texts, axes.title, axes._left_title]]
+    for legend in filter(None, [axes.get_legend() for axes in figure.axes]):
+        words += legend.get_texts()
+    for axes in figure.axes:
+        words += [axes.xaxis, axes.yaxis] if axes.axison else []  # with ticks and label
+    for word in words:
+        text = word.get_text() if hasattr(word, "get_text") else "axis"
+        box = word.get_tightbbox(renderer)
+        if text and word.get_visible() and box is not None:
+            assert box.x0 > page.x0 - 2 and box.x1 < page.x1 + 2, text
+            assert box.y0 > page.y0 - 2 and box.y1 < page.y1 + 2, text
 
 
 def test_figures_leave_no_pyplot_state_and_no_changed_settings():
@@ -285,6 +279,7 @@ def test_layers_that_keras_named_are_blocks_of_their_own():
         (lambda: figures.measure_bars(summary(), "psnr"), "psnr"),
         (lambda: figures.rank_plot(summary().drop(columns="colorfulness")), "colorfulness"),
         (lambda: figures.model_diagram([]), "blocks"),
+        (lambda: figures.model_diagram([{"name": "a", "kind": "?", "shape": (1,)}]), "kinds"),
         (
             lambda: figures.model_diagram(
                 [{"name": "a", "kind": "other", "shape": (1,)}], skips=[("a", "b")]

@@ -2,11 +2,11 @@
 
 import math
 
+import helpers
 import keras
 import numpy as np
 import pytest
 
-import helpers
 from lib import lab, losses, train
 
 # One photo of 1 x 2 pixels; the four differences are 0.1, -0.2, 0 and 0.5.

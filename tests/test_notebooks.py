@@ -73,7 +73,7 @@ class TestAnatomy:
 @pytest.mark.parametrize("profile", ["smoke", "quick", "flickr8k", "paper"])
 def test_profiles_fit_the_notebooks_and_name_every_parameter(profile):
     notebooks = {path.stem: profiles.read_notebook(path) for path in NOTEBOOKS}
-    given = profiles.read_profile(profile, [], notebooks, ROOT)
+    _, given = profiles.read_profile(profile, [], notebooks, ROOT)
     assert given["STUDY"] == profile
     values = yaml.safe_load((ROOT / f"notebooks/profiles/{profile}.yaml").read_text())
     quick = yaml.safe_load((ROOT / "notebooks/profiles/quick.yaml").read_text())

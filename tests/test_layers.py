@@ -1,0 +1,116 @@
+"""The layers Keras does not have, and the critic that is built from them."""
+
+import helpers
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from lib import lab, models
+from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
+
+# ---------------------------------------------------------------- the layers
+
+
+def test_gray_to_imagenet_gives_the_srgb_gray_of_the_same_lightness():
+    gray = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=-1)
+    lightness_scaled, _ = lab.scale(lab.rgb_to_lab(gray))
+    out = ops.convert_to_numpy(GrayToImageNet()(lightness_scaled))
+    assert out.shape == gray.shape
+    np.testing.assert_allclose(out, gray / 127.5 - 1, atol=2e-5)
+    assert out[0, 8, 0, 0] == pytest.approx(128 / 127.5 - 1, abs=1e-5)  # mid grey
+    assert out.min() >= -1
+    assert out.max() <= 1
+
+
+def test_gray_to_imagenet_stays_in_range_for_every_lightness():
+    out = ops.convert_to_numpy(GrayToImageNet()(np.linspace(-1, 1, 64).reshape(1, 8, 8, 1)))
+    assert out.min() == pytest.approx(-1, abs=1e-6)
+    assert out.max() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(out[..., 0], out[..., 2], atol=1e-6)
+
+
+@pytest.mark.parametrize(("shrink", "size"), [(1, (37, 53)), (8, (5, 7)), (16, (3, 4))])
+def test_resize_to_rounds_up(shrink, size):
+    features = helpers.color(1, 3, 4)
+    resize = ResizeTo(shrink)
+    out = ops.convert_to_numpy(resize([features, helpers.lightness(1, 37, 53)]))
+    assert out.shape == (1, *size, 2)
+    assert resize.compute_output_shape([(1, 3, 4, 2), (1, 37, 53, 1)]) == (1, *size, 2)
+    assert np.array_equal(out, features) == (size == (3, 4))
+
+
+def test_spectral_convolution_has_a_largest_singular_value_of_one():
+    keras.utils.set_random_seed(0)
+    spectral = SpectralConv2D(6, 3, padding="same", use_bias=False)
+    images = helpers.color(2, 8, 8)
+    for _ in range(200):
+        training = ops.convert_to_numpy(spectral(images, training=True))
+    u = ops.convert_to_numpy(spectral.u).copy()
+    inference = ops.convert_to_numpy(spectral(images, training=False))
+    np.testing.assert_allclose(training, inference, atol=1e-5)
+    assert np.array_equal(ops.convert_to_numpy(spectral.u), u)
+    plain = ops.convert_to_numpy(ops.conv(images, spectral.kernel, padding="same"))
+    sigma = (plain * inference).sum() / (inference**2).sum()  # what the kernel was divided by
+    np.testing.assert_allclose(plain / sigma, inference, atol=1e-5)
+    matrix = ops.convert_to_numpy(spectral.kernel).reshape(-1, 6) / sigma
+    assert np.linalg.svd(matrix, compute_uv=False)[0] == pytest.approx(1, abs=1e-3)
+
+
+def test_spectral_convolution_does_not_depend_on_the_size_of_its_kernel():
+    keras.utils.set_random_seed(0)
+    spectral = SpectralConv2D(4, 3, use_bias=False)
+    images = helpers.color(1, 8, 8)
+    before = ops.convert_to_numpy(spectral(images))
+    spectral.kernel.assign(10 * spectral.kernel)
+    np.testing.assert_allclose(ops.convert_to_numpy(spectral(images)), before, atol=1e-5)
+
+
+def test_self_attention_starts_as_the_identity():
+    attention = SelfAttention()
+    features = helpers.RANDOM.normal(size=(2, 5, 3, 16)).astype(np.float32)
+    assert np.array_equal(ops.convert_to_numpy(attention(features)), features)
+
+
+def test_self_attention_by_the_paper_s_equations():
+    attention = SelfAttention()
+    features = helpers.RANDOM.normal(size=(1, 2, 3, 16)).astype(np.float32)
+    attention(features)
+    attention.gamma.assign(0.5)
+    parts = (attention.query, attention.key, attention.value)
+    query, key, value = (ops.convert_to_numpy(part.kernel) for part in parts)
+    places = features.reshape(6, 16)
+    scores = np.exp((places @ query) @ (places @ key).T)  # row: who looks
+    attended = scores / scores.sum(axis=1, keepdims=True) @ (places @ value)
+    expected = features + 0.5 * attended.reshape(features.shape)
+    out = ops.convert_to_numpy(attention(features))
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
+
+
+# ---------------------------------------------------------------- the critic
+
+
+def test_critic_gives_patch_logits():
+    critic = models.build_critic(4)
+    for (height, width), patches in zip(
+        helpers.SIZES, [(2, 2), (3, 4), (1, 4), (3, 3)], strict=True
+    ):
+        inputs = [helpers.lightness(2, height, width), helpers.color(2, height, width)]
+        assert critic.predict_on_batch(inputs).shape == (2, *patches, 1)
+    last = critic.layers[-1]
+    assert last.activation is keras.activations.linear
+
+
+def test_critic_looks_at_lightness_and_at_color():
+    critic = models.build_critic(4)
+    light, ab = helpers.lightness(1, 32, 32), helpers.color(1, 32, 32)
+    logits = ops.convert_to_numpy(critic([light, ab]))
+    assert np.abs(logits - ops.convert_to_numpy(critic([-light, ab]))).max() > 1e-3
+    assert np.abs(logits - ops.convert_to_numpy(critic([light, -ab]))).max() > 1e-3
+    assert np.array_equal(logits, ops.convert_to_numpy(critic([light, ab])))  # no dropout here
+
+
+def test_every_convolution_of_the_critic_is_spectrally_normalized():
+    critic = models.build_critic(4)
+    assert helpers.of(critic, layers.Conv2D) == []
+    assert len(helpers.of(critic, SpectralConv2D)) == 8
