@@ -15,7 +15,7 @@ import jinja2
 import pandas as pd
 import yaml
 
-from lib import embed, figures, findings
+from lib import embed, findings
 from lib.metrics import MEASURES
 from lib.style import group, label
 
@@ -69,10 +69,6 @@ SAME = {  # of fidelity.yaml, in words
     "added": "added here",
     "absent": "not in this study",
 }
-FLOW = (
-    "Training: a colour photo is split into L and ab, the model guesses ab from L, and the loss "
-    "compares the two. Testing: the guess is joined to the original L."
-)
 
 
 def build(folder):
@@ -97,7 +93,6 @@ def build(folder):
     """
     folder = Path(folder)
     study = read(folder)
-    _draw(folder, study)
     sections, sliders, images = _pictures(folder / "figures")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
@@ -248,18 +243,6 @@ def _fidelity(study, differences):
             same, got = "absent", ""
         rows.append({**entry, "got": got, "same": same, "words": SAME[same]})
     return rows
-
-
-def _draw(folder, study):
-    """The two figures that no notebook has: they need no photo and no model."""
-    figures.save(figures.flow_diagram(), folder / "figures" / "fig3_flow.png", FLOW)
-    wanted = {"epoch", "loss", "val_loss", "accuracy", "val_accuracy"}
-    curves = {name: h for name, h in study["histories"].items() if wanted <= set(h) and len(h)}
-    if curves:
-        ends = [f"{label(name)} {h['val_accuracy'].iloc[-1]:.2f}" for name, h in curves.items()]
-        alt = f"Accuracy and loss over the epochs. Last validation accuracy: {', '.join(ends)}."
-        path = folder / "figures" / "fig7_8_curves.png"
-        figures.save(figures.training_curves(curves), path, alt)
 
 
 def _pictures(folder):

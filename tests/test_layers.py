@@ -1,15 +1,13 @@
-"""The layers Keras does not have, and the critic that is built from them."""
+"""The layers that Keras does not have: values by hand, sizes, limits."""
 
 import helpers
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import ops
 
-from lib import lab, models
+from lib import lab
 from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
-
-# ---------------------------------------------------------------- the layers
 
 
 def test_gray_to_imagenet_gives_the_srgb_gray_of_the_same_lightness():
@@ -85,32 +83,3 @@ def test_self_attention_by_the_paper_s_equations():
     expected = features + 0.5 * attended.reshape(features.shape)
     out = ops.convert_to_numpy(attention(features))
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
-
-
-# ---------------------------------------------------------------- the critic
-
-
-def test_critic_gives_patch_logits():
-    critic = models.build_critic(4)
-    for (height, width), patches in zip(
-        helpers.SIZES, [(2, 2), (3, 4), (1, 4), (3, 3)], strict=True
-    ):
-        inputs = [helpers.lightness(2, height, width), helpers.color(2, height, width)]
-        assert critic.predict_on_batch(inputs).shape == (2, *patches, 1)
-    last = critic.layers[-1]
-    assert last.activation is keras.activations.linear
-
-
-def test_critic_looks_at_lightness_and_at_color():
-    critic = models.build_critic(4)
-    light, ab = helpers.lightness(1, 32, 32), helpers.color(1, 32, 32)
-    logits = ops.convert_to_numpy(critic([light, ab]))
-    assert np.abs(logits - ops.convert_to_numpy(critic([-light, ab]))).max() > 1e-3
-    assert np.abs(logits - ops.convert_to_numpy(critic([light, -ab]))).max() > 1e-3
-    assert np.array_equal(logits, ops.convert_to_numpy(critic([light, ab])))  # no dropout here
-
-
-def test_every_convolution_of_the_critic_is_spectrally_normalized():
-    critic = models.build_critic(4)
-    assert helpers.of(critic, layers.Conv2D) == []
-    assert len(helpers.of(critic, SpectralConv2D)) == 8

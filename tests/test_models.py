@@ -137,10 +137,10 @@ def test_generator_options():
 # ---------------------------------------------------------------- what learns
 
 
-def fit_one_batch(network, epochs=6, eagerly=False):
-    """Fit the same four photos ten times an epoch (eagerly: once); weights before and after, and the last loss.
+def fit_one_batch(network, epochs=10, eagerly=False):
+    """Fit the same four photos ten times an epoch (eagerly: once).
 
-    The loss is a share of what no colour at all would score.
+    Gives the weights before and after, and the last loss as a share of what no colour would score.
     """
     rgb = helpers.patches(4, 32, seed=1)
     colorizer = train.Colorizer(network, "mse")

@@ -40,7 +40,8 @@ def write_study(folder):
     table = metrics()
     table.to_csv(folder / "metrics.csv", index=False)
     summarize(table).to_csv(folder / "summary.csv", index=False)
-    for name in ("fig1_gray_sample", "worst", "an_unknown_one"):
+    shown = ("fig1_gray_sample", "fig3_flow", "fig7_8_curves", "worst", "an_unknown_one")
+    for name in shown:
         (folder / "figures" / f"{name}.png").write_bytes(png((600, 40), f"words of <{name}>"))
     (folder / "figures" / "broken.png").write_bytes(b"not a picture")
     for name in ("my-photo-before", "my-photo-after-gan", "lonely-after-gan", "other-before"):
