@@ -395,19 +395,27 @@ def reduced(photo, height, width):
     return np.asarray(picture.convert("RGB"))
 
 
-def compare(photo, colored):
-    """Grey, coloured and, if the photo has colours, truth, side by side: uint8 (h, w, 3)."""
-    from lib import lab
+def panels(photo, colored):
+    """Small copies to look at: dict of grey, coloured and, if the photo has colours, truth.
+
+    uint8 (h, w, 3), up to 1000 pixels a side. Having colours is what `cleaning` takes for it.
+    """
+    from lib import lab  # brings Keras
 
     scale = min(1, PANEL / max(photo.shape[:2]))
     size = [max(1, round(side * scale)) for side in photo.shape[:2]]
     truth, colored = reduced(photo, *size), reduced(colored, *size)
     gray = np.asarray(lab.lab_to_rgb(np.asarray(lab.rgb_to_lab(truth)) * [1, 0, 0]))[..., :1]
-    panels = [np.rint(gray * 255).astype(np.uint8).repeat(3, axis=-1), colored]
+    shown = {"grey": np.rint(gray * 255).astype(np.uint8).repeat(3, -1), "coloured": colored}
     chroma = np.percentile(cleaning.chroma(reduced(photo, 32, 32)), cleaning.GREY_PERCENTILE)
-    panels += [truth] * bool(chroma >= cleaning.GREY_CHROMA)
-    gap = ((0, 0), (0, 8), (0, 0))
-    return np.concatenate([np.pad(panel, gap, constant_values=255) for panel in panels], 1)[:, :-8]
+    return shown | ({"truth": truth} if chroma >= cleaning.GREY_CHROMA else {})
+
+
+def compare(photo, colored):
+    """The panels side by side: uint8 (h, w, 3)."""
+    shown = panels(photo, colored).values()
+    white = ((0, 0), (0, 8), (0, 0))
+    return np.concatenate([np.pad(one, white, constant_values=255) for one in shown], 1)[:, :-8]
 
 
 def plan(paths, out):
@@ -437,8 +445,11 @@ def plan(paths, out):
             raise UsageError(f"{path}: no such file or folder")
         else:
             pairs.append((path, out / path.name))
-    if len(pairs) == 1 and pairs[0][0] == paths[0] and out.suffix.lower() in FORMATS:
-        pairs = [(paths[0], out)] if not out.is_dir() else pairs
+    if out.suffix.lower() in SUFFIXES and not out.is_dir():
+        if len(paths) > 1 or paths[0].is_dir() or out.suffix.lower() not in FORMATS:
+            endings = " ".join(FORMATS)
+            raise UsageError(f"{out}: expected a folder, or for one photo a file in {endings}")
+        pairs = [(paths[0], out)]
     photos = {photo.resolve() for photo, _ in pairs}
     for number, (photo, result) in enumerate(pairs):
         if result.suffix.lower() not in FORMATS:

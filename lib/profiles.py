@@ -23,6 +23,7 @@ import yaml
 PATHS = {"SOURCE": (), "XCEPTION_WEIGHTS": ("auto", "imagenet")}
 # Numbers that YAML 1.1 takes for text, because they lack the point or the sign: 1e-4, 1.0e5.
 EXPONENT = re.compile(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)")
+OF_THE_RUNNER = {"VARIANTS": dict, "NOTEBOOKS": list}  # entries of a profile, no parameters
 SET = "--set "  # where a value came from, for messages
 
 
@@ -99,14 +100,10 @@ def read_profile(profile, settings, notebooks, root):
     UsageError
         If anything is wrong; the message names it, and for an unknown name the nearest known one.
     """
-    path = _profile_path(str(profile), root)
-    try:
-        values = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: not readable as YAML: {_one_line(error)}") from None
-    if not isinstance(values, dict):
-        raise UsageError(f"{path}: expected lines 'NAME: value', got {type(values).__name__}")
+    path, values = _read(profile, root)
     given = {"STUDY": path.stem}
+    for name in OF_THE_RUNNER:
+        values.pop(name, None)
     for name, value in values.items():
         given[name] = _checked(name, value, notebooks, root, f"profile {path.stem}: ")
     for setting in settings:
@@ -123,6 +120,21 @@ def read_profile(profile, settings, notebooks, root):
     return path.stem, given
 
 
+def read_variants(profile, root):
+    """Variants of a profile, name -> {NAME: value}, and the notebooks to run; both may be empty.
+
+    A profile may hold `VARIANTS`, one line a variant with the values that differ, and `NOTEBOOKS`,
+    a list. Each variant is a study of its own, <STUDY>-<variant>.
+    """
+    path, values = _read(profile, root)
+    variants, notebooks = (values.get(name) or kind() for name, kind in OF_THE_RUNNER.items())
+    if not isinstance(variants, dict) or not all(isinstance(v, dict) for v in variants.values()):
+        raise UsageError(f"{path}: VARIANTS: expected lines 'name: {{NAME: value}}'")
+    if not isinstance(notebooks, list):
+        raise UsageError(f"{path}: NOTEBOOKS: expected a list, got {notebooks!r}")
+    return variants, [str(name) for name in notebooks]
+
+
 def is_path(name, value):
     """Tell whether a parameter's value is a path (not None, a URL, or a word such as `auto`)."""
     return name in PATHS and value is not None and value not in PATHS[name] and "://" not in value
@@ -134,8 +146,19 @@ def nearest(word, known):
     return f"the nearest known one is {match[0]}" if match else "none is known"
 
 
+def _read(profile, root):
+    """A profile given by name or path: its path and its content."""
+    path = _profile_path(str(profile), root)
+    try:
+        values = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: not readable as YAML: {_one_line(error)}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: expected lines 'NAME: value', got {type(values).__name__}")
+    return path, values
+
+
 def _profile_path(profile, root):
-    """Path of a profile given by name or path."""
     folder = root / "notebooks" / "profiles"
     by_path = Path(profile).name != profile or profile.endswith((".yaml", ".yml"))
     path = Path(profile) if by_path else folder / f"{profile}.yaml"

@@ -5,7 +5,7 @@ results/<study>/run.json says that it finished with the parts it would have now 
 `lib.provenance`: parameters, code, inputs, files, versions), and its outputs are still there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib import profiles, provenance
@@ -43,6 +43,7 @@ class Study:
     root: Path
     notebooks: dict  # name of a step -> profiles.Notebook
     given: dict  # name -> value, from the profile and --set
+    steps: tuple = STEPS
 
     @property
     def folder(self):
@@ -73,7 +74,14 @@ def prepare(profile, settings, root):
     folder = root / "notebooks"
     notebooks = {s.name: profiles.read_notebook(folder / f"{s.name}.ipynb") for s in STEPS}
     name, given = profiles.read_profile(profile, settings, notebooks, root)
-    return Study(given["STUDY"], name, root, notebooks, given)
+    _, wanted = profiles.read_variants(profile, root)
+    names = {find_step(text).name for text in wanted} if wanted else set(notebooks)
+    kept = [
+        replace(step, needs=tuple(need for need in step.needs if need in names))
+        for step in STEPS
+        if step.name in names
+    ]
+    return Study(given["STUDY"], name, root, notebooks, given, tuple(kept))
 
 
 def plan(study, start=None, only=None, force=False):
@@ -98,12 +106,12 @@ def plan(study, start=None, only=None, force=False):
     UsageError
         If there is no such step, or if a step needs one that is left alone and has not finished.
     """
-    first = find_step(only or start or STEPS[0].name)
+    first = find_step(only or start or study.steps[0].name, study.steps)
     library = provenance.read_library(study.root / "lib")
     records = provenance.read_json(study.folder / "run.json").get("steps", {})
     numerics = provenance.numerics()
     tasks = {}
-    for number, step in enumerate(STEPS):
+    for number, step in enumerate(study.steps):
         values = study.notebooks[step.name].values(study.given)
         paths = [name for name in values if profiles.is_path(name, values[name])]
         parts = {
@@ -114,7 +122,7 @@ def plan(study, start=None, only=None, force=False):
             "versions": numerics,
         }
         record, fingerprint = records.get(step.name), provenance.digest(parts)
-        selected = step is first if only else number >= STEPS.index(first)
+        selected = step is first if only else number >= study.steps.index(first)
         reason = _reason(study, step, parts, record)
         if selected and (only or force):
             reason = reason or "asked for"
@@ -128,13 +136,14 @@ def plan(study, start=None, only=None, force=False):
     return list(tasks.values())
 
 
-def find_step(text):
-    """Find a step by its name, number or word: 02_cnn, 02 or cnn."""
-    for step in STEPS:
+def find_step(text, steps=None):
+    """Find a step, among all or those given, by its name, number or word: 02_cnn, 02 or cnn."""
+    steps = STEPS if steps is None else steps
+    for step in steps:
         number, _, word = step.name.partition("_")
         if text.removesuffix(".ipynb") in (step.name, number, word):
             return step
-    raise UsageError(f"no notebook {text}: {profiles.nearest(text, [s.name for s in STEPS])}")
+    raise UsageError(f"no notebook {text}: {profiles.nearest(text, [s.name for s in steps])}")
 
 
 def missing(study, step):

@@ -5,6 +5,7 @@
     python -m lib.study quick --from 05              05_gan and what follows it
     python -m lib.study quick --only cnn             that notebook alone, in any case
     python -m lib.study report quick                 build results/quick/report.html again
+    python -m lib.study ablation                     one study for each of the profile's VARIANTS
 
 A profile is notebooks/profiles/<name>.yaml, or the path of such a file. Each notebook is given the
 parameters that it declares; its copy with outputs stands in results/<study>/notebooks, and what
@@ -17,6 +18,7 @@ Exit status: 0 done; 1 a notebook failed; 2 a wrong argument or a missing file, 
 import argparse
 import contextlib
 import datetime
+import json
 import logging
 import os
 import re
@@ -266,6 +268,28 @@ def _options(arguments):
     return options
 
 
+def _settings_of_variants(options, root):
+    """The --set values of every study that the profile asks for: one, or one a variant."""
+    variants, _ = profiles.read_variants(options.profile, Path(root))
+    if not variants:
+        return [options.set]
+    name = prepare(options.profile, options.set, root).name
+    every = []
+    for variant, values in variants.items():
+        own = [f"{parameter}={json.dumps(value)}" for parameter, value in values.items()]
+        every.append([*own, *options.set, f"STUDY={name}-{variant}"])
+    for settings in every:  # all of them, before the first one runs
+        prepare(options.profile, settings, root)
+    return every
+
+
+def _list(study, which):
+    """Print what would run, and why."""
+    for task in plan(study, *which):
+        left = "" if task.selected else "left alone; "
+        print(f"{task.step.name}: {left}{task.reason or 'up to date'}")
+
+
 def main(arguments=None, root=ROOT):
     """Command line; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -275,13 +299,12 @@ def main(arguments=None, root=ROOT):
             return 0
         options = _options(arguments)
         which = (options.start, options.only, options.force)
-        if options.list:
-            for task in plan(prepare(options.profile, options.set, root), *which):
-                left = "" if task.selected else "left alone; "
-                print(f"{task.step.name}: {left}{task.reason or 'up to date'}")
-        else:
-            folder = run(options.profile, options.set, *which, root)
-            print(f"done: results/{folder.name}")
+        for settings in _settings_of_variants(options, root):
+            if options.list:
+                _list(prepare(options.profile, settings, root), which)
+            else:
+                folder = run(options.profile, settings, *which, root)
+                print(f"done: results/{folder.name}")
         return 0
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,6 +1,10 @@
 """Fixtures that several test files share. Keras is imported only where one is used."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `lib` does, but before Keras is imported
 
 
 @pytest.fixture(scope="session")

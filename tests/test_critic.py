@@ -17,9 +17,8 @@ from lib.layers import SpectralConv2D
 
 def test_critic_gives_patch_logits():
     critic = models.build_critic(4)
-    for (height, width), patches in zip(
-        helpers.SIZES, [(2, 2), (3, 4), (1, 4), (3, 3)], strict=True
-    ):
+    sixteenths = [(2, 2), (3, 4), (1, 4), (3, 3)]
+    for (height, width), patches in zip(helpers.SIZES, sixteenths, strict=True):
         inputs = [helpers.lightness(2, height, width), helpers.color(2, height, width)]
         assert critic.predict_on_batch(inputs).shape == (2, *patches, 1)
     last = critic.layers[-1]
@@ -41,7 +40,7 @@ def test_every_convolution_of_the_critic_is_spectrally_normalized():
     assert len(helpers.of(critic, SpectralConv2D)) == 8
 
 
-# ---------------------------------------------------------------- phase 2 of NoGAN: the critic alone
+# ---------------------------------------------------------------- phase 2 of NoGAN
 
 
 @pytest.fixture(scope="module")

@@ -298,3 +298,19 @@ def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatc
     assert capsys.readouterr().out.strip() == str(root / "results/quick/report.html")
     assert study.main(["report", "bad"], root) == 2
     assert capsys.readouterr().err == "error: report bad: no metrics.csv\n"
+
+
+def test_each_variant_of_a_profile_is_a_study_of_its_own(root, ran, capsys):
+    text = "VARIANTS:\n  small: {IMAGE_SIZE: 16}\n  plain: {}\nNOTEBOOKS: ['01', 02]\nIMAGE_SIZE: 32\n"
+    (root / "notebooks/profiles/both.yaml").write_text(text)
+    assert study.main(["both"], root) == 0
+    assert ran == ["01_preprocess", "02_cnn"] * 2
+    sizes = [
+        json.loads((root / f"results/both-{name}/run.json").read_text())["parameters"]["IMAGE_SIZE"]
+        for name in ("small", "plain")
+    ]
+    assert sizes == [16, 32]
+    assert study.main(["both", "--set", "IMAGE_SIZE=8", "--list"], root) == 0
+    (root / "notebooks/profiles/both.yaml").write_text("VARIANTS: {a: {IMAGE_SIZ: 1}}\n")
+    assert study.main(["both"], root) == 2
+    assert "the nearest known one is IMAGE_SIZE" in capsys.readouterr().err
