@@ -132,7 +132,8 @@ def read_variants(profile, root):
         raise UsageError(f"{path}: VARIANTS: expected lines 'name: {{NAME: value}}'")
     if not isinstance(notebooks, list):
         raise UsageError(f"{path}: NOTEBOOKS: expected a list, got {notebooks!r}")
-    return variants, [str(name) for name in notebooks]
+    # YAML reads 02 as a number.
+    return variants, [f"{name:02}" if isinstance(name, int) else str(name) for name in notebooks]
 
 
 def is_path(name, value):

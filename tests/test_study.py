@@ -301,7 +301,8 @@ def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatc
 
 
 def test_each_variant_of_a_profile_is_a_study_of_its_own(root, ran, capsys):
-    text = "VARIANTS:\n  small: {IMAGE_SIZE: 16}\n  plain: {}\nNOTEBOOKS: ['01', 02]\nIMAGE_SIZE: 32\n"
+    variants = "VARIANTS:\n  small: {IMAGE_SIZE: 16}\n  plain: {}\n"
+    text = f"{variants}NOTEBOOKS: [01_preprocess, 02]\nIMAGE_SIZE: 32\n"
     (root / "notebooks/profiles/both.yaml").write_text(text)
     assert study.main(["both"], root) == 0
     assert ran == ["01_preprocess", "02_cnn"] * 2
