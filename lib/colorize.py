@@ -210,7 +210,11 @@ def _strip(rows, maps, start, stop):
     fine = [one.resize((width, height), Resampling.BICUBIC, box) for one in maps]
     fine = np.stack([np.asarray(one).ravel() for one in fine])
     ab = np.clip(fine[1:3] + fine[3:5] * (lightness - fine[0]), fine[5:7], fine[7:9])
-    linear = _linear_rgb(lightness, ab * gamut_factor(lightness, ab)).clip(0, 1)
+    linear = _linear_rgb(lightness, ab)
+    beyond = np.flatnonzero(~_shown(linear))
+    paler = ab[:, beyond] * gamut_factor(lightness[beyond], ab[:, beyond])
+    linear[:, beyond] = _linear_rgb(lightness[beyond], paler)
+    linear = linear.clip(0, 1)
     root = 1.055 * linear ** np.float32(1 / 2.4) - 0.055
     levels = np.where(linear <= 0.0031308, 12.92 * linear, root) * peak + 0.5
     return levels.astype(rows.dtype).T.reshape(height, width, 3)
@@ -220,10 +224,9 @@ def _lightness(photo, peak):
     """L of a photo, float32 (H, W): `lab.rgb_to_lab` with a table of the levels, and faster."""
     from lib import lab
 
-    if photo.ndim == 2:
-        y = _linear_levels(peak)[photo]
-    else:
-        y = _linear_levels(peak)[photo[..., :3]] @ lab.RGB_TO_XYZ[1].astype(np.float32)
+    y = _linear_levels(peak)[photo]
+    if photo.ndim == 3:
+        y = sum(float(lab.RGB_TO_XYZ[1, i]) * y[..., i] for i in range(3))
     return np.where(y > lab.DELTA**3, 116 * np.cbrt(y) - 16, 116 / (3 * lab.DELTA**2) * y)
 
 
@@ -242,11 +245,12 @@ def _linear_rgb(lightness, ab):
     y = (lightness + 16) / 116
     f = np.stack([y + ab[0] / 500, y, y - ab[1] / 200])
     xyz = np.where(f > lab.DELTA, f * f * f, 3 * lab.DELTA**2 * (f - 4 / 29))
-    return (np.linalg.inv(lab.RGB_TO_XYZ) * lab.WHITE).astype(np.float32) @ xyz
+    matrix = (np.linalg.inv(lab.RGB_TO_XYZ) * lab.WHITE).astype(np.float32)
+    return np.einsum("ij,jn->in", matrix, xyz)  # `@` has threads of its own, which get in the way
 
 
 def _shown(linear):
-    return ((linear >= 0) & (linear <= 1)).all(axis=0)
+    return (linear.min(axis=0) >= 0) & (linear.max(axis=0) <= 1)
 
 
 def _wanted(result, options):

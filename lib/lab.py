@@ -9,9 +9,13 @@ References
 IEC 61966-2-1:1999 (sRGB transfer function and primaries); CIE 15:2004 (CIELAB).
 """
 
-import keras
 import numpy as np
-from keras import ops
+
+from lib import quiet_startup
+
+with quiet_startup():
+    import keras
+    from keras import ops
 
 # Linear sRGB -> XYZ, rows X, Y, Z (ITU-R BT.709 primaries, D65).
 RGB_TO_XYZ = np.array(

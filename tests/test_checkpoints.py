@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import checkpoints, models
+from lib import checkpoints, models, train
 
 
 def history_of(folder):
@@ -47,6 +47,24 @@ def test_a_critic_phase_that_was_stopped_ends_like_a_whole_one(monkeypatch, tmp_
     monkeypatch.undo()
     resumed = helpers.fit_critic(tmp_path / "cut")
     assert helpers.same_weights(whole, resumed)
+
+
+def test_fitting_again_after_an_interrupt_goes_on(monkeypatch, tmp_path, finished):
+    """As when a notebook's cell is stopped and run once more: the same network, half trained."""
+    # BUG: a run is known by its first weights, but these are the trained ones: it starts over.
+    _, network, history = finished
+    train.prepare_device(0)
+    colorizer = train.Colorizer(helpers.tiny_network())
+    options = {"epochs": 10, "batch_size": 4, "learning_rate": 1e-2, "warnings": ["a warning"]}
+    monkeypatch.setattr(checkpoints.Run, "save", stop_after(2))
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(colorizer, helpers.photos(), tmp_path, **options)
+    monkeypatch.undo()
+    whole = train.fit(colorizer, helpers.photos(), tmp_path, **options)
+    pd.testing.assert_frame_equal(
+        helpers.numbers(whole), helpers.numbers(history), check_exact=True
+    )
+    assert helpers.same_weights(colorizer.network, network)
 
 
 class Killed(BaseException):

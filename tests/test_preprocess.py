@@ -212,6 +212,9 @@ def test_each_reason_is_listed_and_nothing_is_dropped(tmp_path):
         "exact duplicate": 1, "near-duplicate": 2,
     }  # fmt: skip
     assert sum(counts.values()) == len(photos.index)
+    pictures, reasons = preprocess.rejected_examples(photos, folder, each=2)
+    assert len(pictures) == len(reasons) == 2 + 1 + 1 + 2 + 1 + 2
+    assert {picture.shape for picture in pictures} == {(16, 16, 3)}
 
 
 def test_decompression_bomb_is_unreadable(monkeypatch):

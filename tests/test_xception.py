@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lib import models, train
+from lib import losses, models, train
 
 
 @pytest.mark.parametrize("name", ["xception", "xception_skips"])
@@ -32,16 +32,19 @@ def test_frozen_encoders_train_only_their_decoders(small):
         assert len(small[name].trainable_variables) >= 14
 
 
-def test_fine_tuning_moves_the_encoder_too():
+def test_fine_tuning_moves_the_whole_encoder():
     fresh = models.load_xception(None)
+    # BUG: these two freeze layers of `fresh` itself, and `encoder.trainable = True` of a new model
+    # is already true, so it does not reach them: less, or nothing, is fine-tuned.
+    models.build_xception(fresh)
+    losses.FeatureLoss(fresh)
     network = models.build_xception(fresh, skips=True, fine_tune=True, filters=16)
     colorizer = train.Colorizer(network)
     colorizer.compile(keras.optimizers.Adam(1e-3), run_eagerly=True)
     before = helpers.values(network.get_layer("xception"))
     colorizer.train_on_batch(helpers.patches(1, 64))
-    moved = set(helpers.moved(before, helpers.values(network.get_layer("xception"))))
-    assert {v.path for v in network.get_layer("xception").trainable_variables} <= moved
-    assert any("moving_mean" in path for path in moved)
+    moved = helpers.moved(before, helpers.values(network.get_layer("xception")))
+    assert moved == [path for path, _ in before]
 
 
 # ---------------------------------------------------------------- its weights
