@@ -16,7 +16,7 @@ test: .venv/ready
 	$(PY) -m pytest $(ARGS)
 
 lab: .venv/ready
-	$(PY) -m jupyterlab notebooks
+	$(PY) -m jupyterlab notebooks $(ARGS)
 
 lint: .venv/ready
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .

@@ -34,7 +34,7 @@ class ResizeTo(keras.layers.Layer):
         features, reference = inputs
         height, width = ops.shape(reference)[1:3]
         size = (-(-height // self.shrink), -(-width // self.shrink))
-        if features.shape[1:3] == size:
+        if tuple(features.shape[1:3]) == size:
             return features
         return ops.image.resize(features, size, interpolation="bilinear")
 

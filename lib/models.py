@@ -288,7 +288,8 @@ def predict_ab(network, rgb, batch_size=32):
     for start in range(0, len(rgb), batch_size):
         batch = np.asarray(rgb[start : start + batch_size])
         lightness_scaled, _ = lab.scale(lab.rgb_to_lab(batch))
-        ab_scaled = network.predict_on_batch(lightness_scaled)
+        # Called directly: a compiled prediction would be tied to the first image size it sees.
+        ab_scaled = network(lightness_scaled, training=False)
         parts.append(np.asarray(lab.unscale(lightness_scaled, ab_scaled))[..., 1:])
     return np.concatenate(parts)
 

@@ -93,6 +93,18 @@ def tiny_network():
     return keras.Model(lightness, keras.layers.Conv2D(2, 3, padding="same", name="output_ab")(x))
 
 
+def tiny_critic():
+    """Two convolutions, but all that makes a critic's state: spectral normalization, dropout."""
+    import keras
+
+    from lib.layers import SpectralConv2D
+
+    inputs = [keras.Input((None, None, channels)) for channels in (1, 2)]
+    x = keras.layers.Concatenate()(inputs)
+    x = keras.layers.Dropout(0.2)(SpectralConv2D(4, 4, 2, activation="relu")(x))
+    return keras.Model(inputs, SpectralConv2D(1, 3)(x))
+
+
 def fit_tiny(folder, epochs=3, network=tiny_network, **options):
     """`train.fit` of a fresh tiny network on 12 photos; gives (network, history)."""
     from lib import train
@@ -106,21 +118,21 @@ def fit_tiny(folder, epochs=3, network=tiny_network, **options):
 
 def fit_critic(folder, epochs=3):
     """`train.fit` of a fresh critic, with its dropout and spectral normalization."""
-    from lib import models, nogan, train
+    from lib import nogan, train
 
     train.prepare_device(0)
-    trainer = nogan.CriticTrainer(models.build_critic(2), tiny_network())
+    trainer = nogan.CriticTrainer(tiny_critic(), tiny_network())
     train.fit(trainer, photos(), folder, epochs=epochs, batch_size=4, learning_rate=1e-3)
     return trainer.network
 
 
 def play_gan(folder, steps=12):
     """`nogan.adversarial` of fresh networks, a generator step after every critic step."""
-    from lib import models, nogan, train
+    from lib import nogan, train
 
     train.prepare_device(0)
     nogan.CRITIC_THRESHOLD = np.inf
-    generator, critic = tiny_network(), models.build_critic(2)
+    generator, critic = tiny_network(), tiny_critic()
     options = {"steps": steps, "batch_size": 4, "learning_rate": 1e-3, "check_every": 2}
     nogan.adversarial(generator, critic, photos(size=32), folder, **options)
     return generator
