@@ -8,12 +8,13 @@ kill at any moment leaves the former pair or the new one.
 import ast
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+
+from lib.files import read_json, replacing, write_json, write_text
 
 TRAINING_CODE = ("lab", "layers", "losses", "models", "nogan", "train")  # modules of lib
 
@@ -53,21 +54,24 @@ class Run:
         """Keep the state after `done` epochs (or steps), then drop the one before."""
         self.start, names = done, self._names(done)
         for trainer, name in zip(self.trainers, names, strict=True):
-            write_weights(trainer, self.folder / name)
+            with replacing(self.folder / name) as temporary:
+                trainer.save_weights(temporary)
         self._write(finished=False)
         self._drop(names)
 
     def save_best(self, done):
         """Keep the network's weights of this moment as the best so far."""
         name = f"best-{done:06d}.weights.h5"
-        write_weights(self.network, self.folder / name)
+        with replacing(self.folder / name) as temporary:
+            self.network.save_weights(temporary)
         self.state["best"] = name
 
     def finish(self, warnings=()):
         """Write model.keras, history.csv and params.json; the checkpoint is no longer needed."""
         if self.state.get("best"):
             self.network.load_weights(self.folder / self.state["best"])
-        write_model(self.network, self.folder / "model.keras")
+        with replacing(self.folder / "model.keras") as temporary:
+            self.network.save(temporary)
         write_text(self.folder / "history.csv", pd.DataFrame(self.rows).to_csv(index=False))
         trainable = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
         params = {
@@ -76,7 +80,7 @@ class Run:
             "settings": self.settings,
             "warnings": list(warnings),
         }
-        write_text(self.folder / "params.json", json.dumps(params, indent=2))
+        write_json(self.folder / "params.json", params)
         self.finished = True
         self._write(finished=True)
         self._drop(())
@@ -98,35 +102,7 @@ class Run:
             "rows": self.rows,
             "state": self.state,
         }
-        write_text(self.folder / "checkpoint.json", json.dumps(saved))
-
-
-def write_text(path, text):
-    """Write a text file so that it is never half there."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def write_weights(model, path):
-    """Save a model's weights, its optimizer's too if it has one; `path` ends in .weights.h5."""
-    temporary = path.with_name(f"part-{os.getpid()}.weights.h5")
-    model.save_weights(temporary)
-    temporary.replace(path)
-
-
-def write_model(network, path):
-    """Save a whole network as a .keras file."""
-    temporary = path.with_name(f"part-{os.getpid()}.keras")
-    network.save(temporary)
-    temporary.replace(path)
-
-
-def read_json(path):
-    """The content of a JSON file, or None if there is none."""
-    path = Path(path)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        write_json(self.folder / "checkpoint.json", saved)
 
 
 def weights_digest(model):

@@ -16,7 +16,6 @@ import errno
 import hashlib
 import http.client
 import json
-import os
 import shutil
 import sys
 import time
@@ -26,6 +25,8 @@ import urllib.request
 from pathlib import Path
 
 from tqdm import tqdm
+
+from lib.files import write_text
 
 CHUNK = 1 << 20  # bytes read and written at a time
 RETRIED = {408, 425, 429, 500, 502, 503, 504}  # HTTP answers that may be better the next time
@@ -103,16 +104,6 @@ def check_sha256(file, path=None):
             "Delete the file to download it again, or the record if the new file is right."
         )
     return digest
-
-
-def write_text(path, text):
-    """Write a text file (UTF-8) that is either whole or not there, even if killed midway."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def progress(total, what, unit, initial=0):

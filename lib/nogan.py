@@ -24,7 +24,8 @@ import pandas as pd
 from keras import ops
 
 from lib import lab, metrics, models
-from lib.checkpoints import Run, write_model, write_text
+from lib.checkpoints import Run
+from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
 from lib.train import Batches, Colorizer, has_gpu, memory_advice, watched
 
@@ -224,7 +225,8 @@ def adversarial(
     _restore(generator, trainable)
     log = pd.DataFrame(run.rows)
     write_text(run.folder / "nogan.csv", log.to_csv(index=False))
-    write_model(critic, run.folder / "critic.keras")
+    with replacing(run.folder / "critic.keras") as temporary:
+        critic.save(temporary)
     run.finish(warnings)
     return log
 

@@ -19,6 +19,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from lib import files
+
 NUMERICS = ("tensorflow", "keras", "numpy")  # another version of these may give other results
 PACKAGES = (*NUMERICS, "pandas", "scikit-image", "papermill")
 TEMPLATES = (".j2", ".yaml")  # files beside lib/report.py that count as its code
@@ -127,21 +129,6 @@ def hardware():
     return {"cpu": cpu, "cores": cores, "memory_gb": memory, "gpus": gpus}
 
 
-def read_json(path):
-    """Read a JSON file; an empty dict if it is missing or was not written to its end."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def write_json(path, value):
-    """Write a JSON file as a whole or not at all: under another name first, then renamed."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-    temporary.replace(path)
-
-
 def _parse(source):
     """Syntax tree of a code cell or module; IPython's own lines count as strings."""
     try:
@@ -187,7 +174,7 @@ def _imports(tree):
 def _backend():
     """Name of Keras's backend, as Keras itself will choose it."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    chosen = read_json(home / "keras.json").get("backend", "tensorflow")
+    chosen = files.read_json(home / "keras.json").get("backend", "tensorflow")
     return os.environ.get("KERAS_BACKEND") or chosen
 
 

@@ -8,14 +8,13 @@ asks nothing of any server (see `lib.embed`).
 
 import collections
 import json
-import os
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 import yaml
 
-from lib import embed, findings
+from lib import embed, files, findings
 from lib.metrics import MEASURES
 from lib.style import group, label
 
@@ -105,9 +104,7 @@ def build(folder):
     html = environment.get_template("report.html.j2").render(values)
     html = embed.inline(html, images, embed.LIMIT)
     path = folder / "report.html"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(html, encoding="utf-8")
-    temporary.replace(path)
+    files.write_text(path, html)
     return path
 
 

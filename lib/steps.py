@@ -8,7 +8,7 @@ results/<study>/run.json says that it finished with the parts it would have now 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lib import profiles, provenance
+from lib import files, profiles, provenance
 from lib.profiles import UsageError
 
 
@@ -108,7 +108,7 @@ def plan(study, start=None, only=None, force=False):
     """
     first = find_step(only or start or study.steps[0].name, study.steps)
     library = provenance.read_library(study.root / "lib")
-    records = provenance.read_json(study.folder / "run.json").get("steps", {})
+    records = files.read_json(study.folder / "run.json").get("steps", {})
     numerics = provenance.numerics()
     tasks = {}
     for number, step in enumerate(study.steps):
@@ -152,8 +152,8 @@ def missing(study, step):
         if not (study.folder / path).exists():
             return path
     if "data.json" in step.outputs:  # the photos are outside: data.json tells where
-        data = provenance.read_json(study.folder / "data.json")
-        store = provenance.read_json(study.root / data.get("folder", "") / "dataset.json")
+        data = files.read_json(study.folder / "data.json")
+        store = files.read_json(study.root / data.get("folder", "") / "dataset.json")
         if "fingerprint" not in store or store["fingerprint"] != data.get("fingerprint"):
             return f"the data set of data.json ({data.get('folder')})"
     return ""

@@ -24,7 +24,8 @@ import numpy as np
 import pandas as pd
 import PIL
 
-from lib.download import DataError, write_text
+from lib.download import DataError
+from lib.files import write_text
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("id", "file", "sha256", "split", "reason")

@@ -29,7 +29,7 @@ import threading
 import time
 from pathlib import Path
 
-from lib import profiles, provenance
+from lib import files, profiles, provenance
 from lib.profiles import UsageError
 from lib.steps import missing, plan, prepare
 
@@ -94,7 +94,7 @@ def run(profile, settings=(), start=None, only=None, force=False, root=ROOT, out
 def _run_step(study, task, label, out):
     """Run one notebook, and write it down in run.json."""
     name = task.step.name
-    records = provenance.read_json(study.folder / "run.json").get("steps", {})
+    records = files.read_json(study.folder / "run.json").get("steps", {})
     records.pop(name, None)  # from here on its outputs are no longer those of the former run
     _record(study.folder, steps=records)
     with _Progress(label, out) as progress:
@@ -110,7 +110,7 @@ def _run_step(study, task, label, out):
     }
     _record(
         study.folder,
-        data=provenance.read_json(study.folder / "data.json"),
+        data=files.read_json(study.folder / "data.json"),
         seconds=round(sum(record["seconds"] for record in records.values()), 1),
         steps=dict(sorted(records.items())),
     )
@@ -119,7 +119,7 @@ def _run_step(study, task, label, out):
 def _record(folder, **changes):
     """Write entries of run.json."""
     path = folder / "run.json"
-    provenance.write_json(path, provenance.read_json(path) | changes)
+    files.write_json(path, files.read_json(path) | changes)
 
 
 def _execute(study, task, progress):

@@ -10,11 +10,12 @@ Okabe, Ito (2008), Color universal design.
 
 import functools
 import io
-import os
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from lib.files import replacing
 
 DPI = 120  # dots an inch of every PNG
 WIDTH = 9.0  # inches of a full-width figure
@@ -152,10 +153,8 @@ def write_png(path, alt, content):
         raise ValueError("alt: expected words for who cannot see the figure, got none")
     if path.suffix != ".png":
         raise ValueError(f"path: expected a name that ends in .png, got {path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lib import provenance
+from lib import files, provenance
 
 
 def code_of(source, folder):
@@ -61,12 +61,12 @@ def test_a_file_is_known_by_place_size_and_time(tmp_path):
 
 def test_json_is_written_as_a_whole(tmp_path):
     path = tmp_path / "run.json"
-    assert provenance.read_json(path) == {}
-    provenance.write_json(path, {"a": 1})
-    assert json.loads(path.read_text()) == provenance.read_json(path) == {"a": 1}
+    assert files.read_json(path) == {}
+    files.write_json(path, {"a": 1})
+    assert json.loads(path.read_text()) == files.read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
     path.write_text('{"a": ')
-    assert provenance.read_json(path) == {}
+    assert files.read_json(path) == {}
 
 
 def test_versions_name_the_backend(monkeypatch):
