@@ -11,11 +11,12 @@ def replacing(path):
     """Give a temporary path with the same ending; what was written there becomes `path`.
 
     If the block raises, `path` stays as it was and the temporary file is deleted. After a kill at
-    any moment `path` is the former file or the new one, also if the machine loses its power.
+    any moment `path` is the former file or the new one; what is left beside it is written over the
+    next time. One writer at a time.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".part-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".part-{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as stream:

@@ -387,7 +387,7 @@ def torn_open(path, mode="r", **options):
 
 def torn_write(path, text):
     if path.name == where:
-        path.with_name(path.name + ".tmp").write_text(text[: len(text) // 2])
+        path.with_name(f".part-{path.name}").write_text(text[: len(text) // 2])
         die()
     plain_write(path, text)
 
