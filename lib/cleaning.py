@@ -51,6 +51,8 @@ _LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.0
 # Linear sRGB to XYZ over the white point D65, so that white gives 1, 1, 1.
 _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169]])
 _XYZ = np.vstack([_XYZ, [0.019334, 0.119193, 0.950227]]) / [[0.95047], [1.0], [1.08883]]
+_LINEAR, _XYZ = _LINEAR.astype(np.float32), _XYZ.astype(np.float32)
+_GREY = np.array([0.299, 0.587, 0.114])
 _COSINES = np.cos(np.pi * np.outer(np.arange(8), 2 * np.arange(32) + 1) / 64)
 
 
@@ -94,18 +96,17 @@ def examine(data, size):
         return Examined(reason=str(rejected))
     sha256 = _sha256(image)
     square = _middle(image.size)
-    thumb = image.resize((32, 32), Image.Resampling.BOX, box=square, reducing_gap=1.0)
-    thumb = np.asarray(thumb)
+    small = image.resize((32, 32), Image.Resampling.BOX, box=square, reducing_gap=1.0)
+    thumb = np.asarray(small)
     place = round(GREY_PERCENTILE / 100 * (32 * 32 - 1))
     colour = np.partition(chroma(thumb).ravel(), place)[place]
     if colour < GREY_CHROMA:
         return Examined(sha256, f"grey: chroma {colour:.1f}, colour begins at {GREY_CHROMA:.1f}")
-    small = thumb.reshape(THUMB, 4, THUMB, 4, 3).mean((1, 3))
     image = image.resize((size, size), Image.Resampling.HAMMING, box=square, reducing_gap=3.0)
     return Examined(
         sha256,
         hash=perceptual_hash(thumb),
-        thumb=np.round(small).astype(np.uint8).tobytes(),
+        thumb=small.reduce(32 // THUMB).tobytes(),
         pixels=image.tobytes(),
     )
 
@@ -138,15 +139,17 @@ def decode(data, smallest=1):
 def chroma(rgb):
     """CIELAB chroma of uint8 sRGB, (..., 3) to (...): 0 is grey. In NumPy, for small images."""
     linear = _LINEAR[rgb] @ _XYZ.T
-    f = np.where(linear > (6 / 29) ** 3, np.cbrt(linear), linear * (29 / 6) ** 2 / 3 + 4 / 29)
+    dark = linear <= (6 / 29) ** 3
+    f = np.cbrt(linear)
+    f[dark] = linear[dark] * (29 / 6) ** 2 / 3 + 4 / 29
     return np.hypot(500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2]))
 
 
 def perceptual_hash(thumb):
     """64-bit perceptual hash of a (32, 32, 3) uint8 thumbnail, as an int."""
-    grey = thumb @ np.array([0.299, 0.587, 0.114])
-    waves = np.round(_COSINES @ grey @ _COSINES.T, 3).ravel()
-    return int.from_bytes(np.packbits(waves > np.median(waves)).tobytes(), "big")
+    waves = np.round(_COSINES @ (thumb @ _GREY) @ _COSINES.T, 3).ravel()
+    middle = np.partition(waves, (31, 32))[31:33].mean()  # the median of 64
+    return int.from_bytes(np.packbits(waves > middle).tobytes(), "big")
 
 
 def duplicate_groups(hashes, thumbs):

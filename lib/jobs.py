@@ -67,16 +67,15 @@ def common_folder(files):
 
 def _contents(job, root):
     """Key (file, SHA-256) of each file; no SHA-256 where reading is not allowed or a link ends."""
-    keys = []
+    keys, below = [], len(str(root / "x")) - 1
     for file in job:
         try:
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
         except (FileNotFoundError, PermissionError, IsADirectoryError):
             content = ""
         except OSError as error:
             raise DataError(f"cannot read {file}: {error.strerror or error}") from error
-        keys.append((file.relative_to(root).as_posix(), content))
+        keys.append((str(file)[below:].replace(os.sep, "/"), content))
     return keys
 
 

@@ -36,8 +36,9 @@ def mae(ab_true, ab_pred):
 
 
 def rmse(ab_true, ab_pred):
-    """Root of the batch's mean squared error: the paper's equation 2 as a loss (section 3.5)."""
-    return ops.sqrt(mse(ab_true, ab_pred) + 1e-12)
+    """Root mean squared error of each photo, the paper's equation 2 (section 3.5); their mean."""
+    squared = ops.mean(ops.square(ab_pred - ab_true), axis=(1, 2, 3))
+    return ops.mean(ops.sqrt(squared + 1e-12))
 
 
 def huber(ab_true, ab_pred):
@@ -61,9 +62,10 @@ def get(name):
 class FeatureLoss(keras.Model):
     """How far apart two photos are in the features of a frozen Xception.
 
-    Called with rgb_true and rgb_pred, both (N, H, W, 3) in [0, 1]. For each of `FEATURE_LAYERS` the
-    mean absolute difference is divided by the mean size of the true features, so that the layers'
-    weights mean the same whatever weights Xception has; then the weighted sum is taken.
+    Called with rgb_true and rgb_pred, both (N, H, W, 3) in [0, 1]. For each photo and each of
+    `FEATURE_LAYERS` the mean absolute difference is divided by the mean size of the true features,
+    so that the layers' weights mean the same whatever weights Xception has; then the weighted sum
+    is taken, and the mean over photos.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ class FeatureLoss(keras.Model):
         true = self.extractor(rgb_true * 2.0 - 1.0, training=False)
         pred = self.extractor(rgb_pred * 2.0 - 1.0, training=False)
         return sum(
-            weight * ops.mean(ops.abs(p - t)) / (ops.mean(ops.abs(t)) + 1e-6)
+            weight * ops.mean(_size(p - t) / (_size(t) + 1e-6))
             for weight, t, p in zip(FEATURE_LAYERS.values(), true, pred, strict=True)
         )
 
@@ -95,3 +97,8 @@ def binary_cross_entropy(real, logits):
     (logits of zero) scores log 2 = 0.693.
     """
     return ops.mean(ops.maximum(logits, 0.0) - logits * real + ops.softplus(-ops.abs(logits)))
+
+
+def _size(features):
+    """Mean absolute value of each photo's features: (N, h, w, C) to (N,)."""
+    return ops.mean(ops.abs(ops.cast(features, "float32")), axis=(1, 2, 3))

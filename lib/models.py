@@ -19,7 +19,7 @@ import numpy as np
 from keras import layers
 
 from lib import lab
-from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
+from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D, replicas
 
 # Where Xception's features are read: the last activation before each halving of the photo.
 XCEPTION_SKIPS = {
@@ -306,8 +306,11 @@ def _block(x, name, channels, stride=1, kernels=(3, 3), spectral=False):
 
 
 def _norm(name):
-    """Batch normalization whose running statistics follow within tens of steps, not hundreds."""
-    return layers.BatchNormalization(momentum=0.9, name=name)
+    """Batch normalization whose running statistics follow within tens of steps, not hundreds.
+
+    Over the whole batch, also where it is split among devices.
+    """
+    return layers.BatchNormalization(momentum=0.9, synchronized=replicas() > 1, name=name)
 
 
 def _output(x):

@@ -27,7 +27,7 @@ from lib import lab, metrics, models
 from lib.checkpoints import Run
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
-from lib.train import Batches, Colorizer, has_gpu, memory_advice, watched
+from lib.train import Batches, Colorizer, has_gpu, memory_advice, share_of_replica, watched
 
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
@@ -92,7 +92,7 @@ class CriticTrainer(_Part):
         return self.network([ops.concatenate([lightness_scaled] * 2), both], training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return binary_cross_entropy(_real_then_generated(y_pred), y_pred)
+        return share_of_replica(binary_cross_entropy(_real_then_generated(y_pred), y_pred))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         right = ops.equal(y_pred > 0, _real_then_generated(y_pred) > 0)
@@ -121,7 +121,8 @@ class GeneratorTrainer(_Part, Colorizer):
         lightness_scaled, _ = lab.scale(lab.rgb_to_lab(x))
         logits = self.critic([lightness_scaled, y_pred], training=False)
         content = Colorizer.compute_loss(self, x, y, y_pred, sample_weight, training)
-        return binary_cross_entropy(ops.ones_like(logits), logits) + CONTENT_WEIGHT * content
+        fooled = binary_cross_entropy(ops.ones_like(logits), logits)
+        return share_of_replica(fooled) + CONTENT_WEIGHT * content
 
 
 def adversarial(

@@ -27,20 +27,32 @@ from keras import ops
 
 from lib import lab, losses
 from lib.checkpoints import Run
+from lib.layers import replicas
 
 ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true ab counts as right
 
 
 def prepare_device(seed):
-    """Seed every random number generator and use a GPU if there is one, mixed precision only there.
+    """Seed every random number generator; use all GPUs, and all machines named in TF_CONFIG.
 
-    Call it before building a network. Returns a dict: device, precision, xla.
+    Call it before building a network. On a GPU precision is mixed. With TensorFlow, more than one
+    GPU means `tf.distribute.MirroredStrategy`, and the environment variable TF_CONFIG means
+    `MultiWorkerMirroredStrategy`: each batch is split among the devices. Returns a dict: device,
+    precision, xla, replicas.
     """
-    keras.utils.set_random_seed(seed)
     gpu = has_gpu()
+    replicas = 1
+    if keras.backend.backend() == "tensorflow":
+        replicas = _distribute()
+    keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if gpu else "float32")
     precision = keras.mixed_precision.global_policy().name
-    return {"device": "GPU" if gpu else "CPU", "precision": precision, "xla": gpu}
+    return {
+        "device": "GPU" if gpu else "CPU",
+        "precision": precision,
+        "xla": gpu,
+        "replicas": replicas,
+    }
 
 
 class Colorizer(keras.Model):
@@ -81,7 +93,7 @@ class Colorizer(keras.Model):
             rgb_true = ops.cast(x, "float32") / 255.0
             rgb_pred = lab.lab_to_rgb(lab.unscale(lightness_scaled, y_pred))
             loss = loss + self.feature_weight * self.feature_loss(rgb_true, rgb_pred)
-        return loss
+        return share_of_replica(loss)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         ab_true = lab.rgb_to_lab(x)[..., 1:]
@@ -252,6 +264,11 @@ class _Epochs(keras.callbacks.Callback):
         self.run.save(epoch + 1)
 
 
+def share_of_replica(loss):
+    """A replica's part of the loss of the whole batch: TensorFlow adds up the gradients."""
+    return loss / replicas() if replicas() > 1 else loss
+
+
 def watched():
     """True when a person watches: a terminal, JupyterLab or Colab; False under papermill."""
     in_notebook = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
@@ -284,6 +301,19 @@ def _rate(schedule, learning_rate, steps):
     if schedule == "constant":
         return learning_rate
     raise ValueError(f"SCHEDULE: expected cosine or constant, got {schedule!r}")
+
+
+def _distribute():
+    """Make the strategy for several devices the default one; the number of replicas."""
+    import tensorflow as tf
+
+    if tf.distribute.has_strategy():
+        return replicas()
+    if "TF_CONFIG" in os.environ:
+        tf.distribute.experimental_set_strategy(tf.distribute.MultiWorkerMirroredStrategy())
+    elif len(tf.config.list_logical_devices("GPU")) > 1:
+        tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
+    return replicas()
 
 
 def has_gpu():

@@ -29,7 +29,6 @@ def test_any_size_goes_in_and_the_same_comes_out(small, name):
 
 @pytest.mark.parametrize("name", ["cnn", "xception_skips", "generator"])
 def test_photos_of_several_sizes_one_after_the_other(small, name):
-    # BUG: predict_on_batch compiles for any size at the second one, which ResizeTo does not bear.
     for size in helpers.SIZES:
         rgb = helpers.RANDOM.integers(0, 256, (1, *size, 3), dtype=np.uint8)
         ab = models.predict_ab(small[name], rgb)

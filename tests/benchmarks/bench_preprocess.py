@@ -37,10 +37,11 @@ def tutorial_loop(files, size):
     """Seconds and processor seconds of the usual loop."""
     from skimage import color, io, transform
 
-    start, before = time.perf_counter(), time.process_time()
-    for file in files:
+    for file in [files[0], *files]:
         image = io.imread(file)
         color.rgb2lab(transform.resize(image, (size, size), anti_aliasing=True))
+        if file is files[0]:  # the first one also loads the libraries: begin after it
+            start, before = time.perf_counter(), time.process_time()
     return time.perf_counter() - start, time.process_time() - before
 
 
