@@ -47,6 +47,8 @@ class Run:
             for trainer, name in zip(trainers, self._names(self.start), strict=True):
                 trainer.optimizer.build(trainer.trainable_variables)
                 trainer.load_weights(self.folder / name)
+            for variable, value in zip(self._seeds(), self.state["seeds"], strict=True):
+                variable.assign(value)
         else:  # its files were deleted by hand
             self.rows, self.state, self.start, self.finished = [], {}, 0, False
 
@@ -56,6 +58,7 @@ class Run:
         for trainer, name in zip(self.trainers, names, strict=True):
             with replacing(self.folder / name) as temporary:
                 trainer.save_weights(temporary)
+        self.state["seeds"] = [keras.ops.convert_to_numpy(v).tolist() for v in self._seeds()]
         self._write(finished=False)
         self._drop(names)
 
@@ -84,6 +87,12 @@ class Run:
         self.finished = True
         self._write(finished=True)
         self._drop(())
+
+    def _seeds(self):
+        """Where dropout's random numbers stand: Keras does not save these variables."""
+        weights = {id(v) for trainer in self.trainers for v in trainer.weights}
+        seen = {id(v): v for trainer in self.trainers for v in trainer.variables}
+        return [v for key, v in seen.items() if key not in weights]
 
     def _names(self, done):
         return [f"checkpoint-{done:06d}-{part}.weights.h5" for part in range(len(self.trainers))]

@@ -121,6 +121,14 @@ class SpectralConv2D(keras.layers.Conv2D):
         features = self.convolution_op(inputs, self.kernel / sigma)
         return self.activation(features + self.bias) if self.use_bias else self.activation(features)
 
+    def save_own_variables(self, store):  # Keras's Conv2D saves the kernel and the bias only
+        for number, variable in enumerate(self.variables):
+            store[str(number)] = variable
+
+    def load_own_variables(self, store):
+        for number, variable in enumerate(self.variables):
+            variable.assign(store[str(number)])
+
 
 def replicas():
     """Among how many devices each batch is split."""

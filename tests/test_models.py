@@ -59,7 +59,7 @@ def test_every_model_at_200_px(xception):
     "build", [models.build_cnn, lambda: models.build_autoencoder(200), models.build_generator]
 )
 def test_docstring_states_the_number_of_weights(build):
-    network = build()  # BUG: 1.07, 8.73 and 2.37 million, stated 1.2, 11.5 and 1.6
+    network = build()
     source = getattr(models, f"build_{network.name}")
     stated = re.search(r"([\d.]+) M", source.__doc__).group(1)
     assert f"{network.count_params() / 1e6:.1f}" == stated
@@ -189,7 +189,6 @@ def test_a_saved_network_predicts_the_same(small, name, tmp_path):
 
 
 def test_a_saved_critic_judges_the_same(tmp_path):
-    # BUG: SpectralConv2D does not save `u`, so no critic and no spectral generator can be loaded.
     critic, inputs = (
         models.build_critic(4),
         [helpers.lightness(2, 32, 32), helpers.color(2, 32, 32)],

@@ -34,8 +34,6 @@ def test_frozen_encoders_train_only_their_decoders(small):
 
 def test_fine_tuning_moves_the_whole_encoder():
     fresh = models.load_xception(None)
-    # BUG: these two freeze layers of `fresh` itself, and `encoder.trainable = True` of a new model
-    # is already true, so it does not reach them: less, or nothing, is fine-tuned.
     models.build_xception(fresh)
     losses.FeatureLoss(fresh)
     network = models.build_xception(fresh, skips=True, fine_tune=True, filters=16)
@@ -97,7 +95,7 @@ def test_xception_from_a_wrong_file(monkeypatch, xception, tmp_path, name):
         models.load_xception(path)
 
 
-@pytest.mark.parametrize("error", [OFFLINE, TimeoutError()])  # BUG: the second has no message
+@pytest.mark.parametrize("error", [OFFLINE, TimeoutError()])
 def test_imagenet_without_a_network_connection(monkeypatch, error):
     def offline(**_):
         raise error
