@@ -33,17 +33,14 @@ ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true a
 
 
 def prepare_device(seed):
-    """Seed every random number generator; use all GPUs, and all machines named in TF_CONFIG.
+    """Seed every random number generator, and use all GPUs that there are.
 
     Call it before building a network. On a GPU precision is mixed. With TensorFlow, more than one
-    GPU means `tf.distribute.MirroredStrategy`, and the environment variable TF_CONFIG means
-    `MultiWorkerMirroredStrategy`: each batch is split among the devices. Returns a dict: device,
-    precision, xla, replicas.
+    GPU means `tf.distribute.MirroredStrategy`: each batch is split among them. Returns a dict:
+    device, precision, xla, replicas.
     """
     gpu = has_gpu()
-    replicas = 1
-    if keras.backend.backend() == "tensorflow":
-        replicas = _distribute()
+    _distribute()
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if gpu else "float32")
     precision = keras.mixed_precision.global_policy().name
@@ -51,7 +48,7 @@ def prepare_device(seed):
         "device": "GPU" if gpu else "CPU",
         "precision": precision,
         "xla": gpu,
-        "replicas": replicas,
+        "replicas": replicas(),
     }
 
 
@@ -305,16 +302,13 @@ def _rate(schedule, learning_rate, steps):
 
 
 def _distribute():
-    """Make the strategy for several devices the default one; the number of replicas."""
+    """Make the strategy for several GPUs TensorFlow's default one, unless one is set already."""
+    if keras.backend.backend() != "tensorflow":
+        return
     import tensorflow as tf
 
-    if tf.distribute.has_strategy():
-        return replicas()
-    if "TF_CONFIG" in os.environ:
-        tf.distribute.experimental_set_strategy(tf.distribute.MultiWorkerMirroredStrategy())
-    elif len(tf.config.list_logical_devices("GPU")) > 1:
+    if not tf.distribute.has_strategy() and len(tf.config.list_physical_devices("GPU")) > 1:
         tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
-    return replicas()
 
 
 def has_gpu():
