@@ -81,17 +81,20 @@ def _contents(job, root):
 
 def _examine(job, root, size):
     """Results of photos: the record of each, and its pixels or None."""
-    results = []
-    for name, content in job:
-        try:
-            photo = cleaning.examine((root / name).read_bytes(), size)
-        except OSError as error:
-            text = error.strerror or str(error)
-            if content:  # it could be read a moment ago: a disk or network drive has gone
-                raise DataError(f"cannot read {root / name}: {text}") from error
-            photo = cleaning.Examined(reason=f"unreadable: {text}")
-        results.append(_result((name, content), photo))
-    return results
+    photos = cleaning.examine((_read(key, root) for key in job), size)
+    return [_result(key, photo) for key, photo in zip(job, photos, strict=True)]
+
+
+def _read(key, root):
+    """Bytes of a file, or a photo rejected as unreadable."""
+    name, content = key
+    try:
+        return (root / name).read_bytes()
+    except OSError as error:
+        text = error.strerror or str(error)
+        if content:  # it could be read a moment ago: a disk or network drive has gone
+            raise DataError(f"cannot read {root / name}: {text}") from error
+        return cleaning.Examined(reason=f"unreadable: {text}")
 
 
 def _result(key, photo):
