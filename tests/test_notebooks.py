@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -80,12 +81,19 @@ def test_profiles_fit_the_notebooks_and_name_every_parameter(profile):
     assert values.keys() == quick.keys()
 
 
-@pytest.mark.slow
-def test_the_whole_study_runs(tmp_path_factory):
-    """All eight notebooks in sequence, then once more: nothing is left to do."""
-    code = study.main(["smoke", "--set", "STUDY=test-smoke"])
+@pytest.fixture
+def folder():
+    """Results of a study that no earlier test has left, and that is gone afterwards."""
     folder = ROOT / "results" / "test-smoke"
-    assert code == 0
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_the_whole_study_runs(folder):
+    """All eight notebooks in sequence, then once more: nothing is left to do."""
+    assert study.main(["smoke", "--set", "STUDY=test-smoke"]) == 0
     assert (folder / "report.html").stat().st_size > 100_000
     run = json.loads((folder / "run.json").read_text())
     assert list(run["steps"]) == NAMES
