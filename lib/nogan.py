@@ -263,8 +263,7 @@ def _check(run, step, rgb_val, means, taken, seconds):
     """Measure the generator on validation photos, log it, keep the best and the state."""
     ab_pred = models.predict_ab(run.network, rgb_val)
     lab_true = np.asarray(lab.rgb_to_lab(rgb_val))
-    rgb_pred = np.asarray(lab.lab_to_rgb(np.concatenate([lab_true[..., :1], ab_pred], axis=-1)))
-    rgb_pred = np.round(rgb_pred * 255).astype(np.uint8)
+    rgb_pred = metrics.recolor(rgb_val, ab_pred)
     ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_val).mean()
     row = {"step": step, "generator_steps": taken, **means}
     row |= {"rmse_ab": metrics.rmse_ab(lab_true[..., 1:], ab_pred).mean().item()}
