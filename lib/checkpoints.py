@@ -3,20 +3,25 @@
 A checkpoint is two files. The weights (network and optimizer) go to a new file first; then
 checkpoint.json, which names that file, is renamed into place; then older weights are deleted. A
 kill at any moment leaves the former pair or the new one.
+
+Where several machines train together, all of them read the chief's checkpoint, and the others write
+theirs to a folder that goes away with them: to read some weights, all machines must take part.
 """
 
 import ast
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 
+from lib.devices import agree, is_chief
 from lib.files import read_json, replacing, write_json, write_text
 
-TRAINING_CODE = ("lab", "layers", "losses", "models", "nogan", "train")  # modules of lib
+TRAINING_CODE = ("devices", "lab", "layers", "losses", "models", "nogan", "train")  # modules of lib
 
 
 class Run:
@@ -29,12 +34,21 @@ class Run:
     def __init__(self, folder, trainers, network, settings, data):
         self.folder, self.trainers, self.network = Path(folder), trainers, network
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.scratch = None if is_chief() else tempfile.TemporaryDirectory()
+        self.written = Path(self.scratch.name) if self.scratch else self.folder
         self.settings = settings
         self.identity = _digest(
             [settings, data, code_digest(), keras.backend.backend()]
             + [weights_digest(trainer) for trainer in trainers]
         )
         self.rows, self.state, self.start, self.finished = [], {}, 0, False
+        for trainer in trainers:
+            trainer.optimizer.build(trainer.trainable_variables)
+        self._resume()
+        agree(-1 if self.finished else self.start, "where to go on")
+
+    def _resume(self):
+        """Take back what an equal run has kept; drop what another one has."""
         saved = read_json(self.folder / "checkpoint.json")
         if not saved or saved["identity"] != self.identity:
             self._drop(())
@@ -42,10 +56,9 @@ class Run:
         self.rows, self.state, self.start = saved["rows"], saved["state"], saved["done"]
         self.finished = saved["finished"] and (self.folder / "model.keras").is_file()
         if self.finished:
-            network.load_weights(self.folder / "model.keras")
+            self.network.load_weights(self.folder / "model.keras")
         elif all((self.folder / name).is_file() for name in self._names(self.start)):
-            for trainer, name in zip(trainers, self._names(self.start), strict=True):
-                trainer.optimizer.build(trainer.trainable_variables)
+            for trainer, name in zip(self.trainers, self._names(self.start), strict=True):
                 trainer.load_weights(self.folder / name)
             for variable, value in zip(self._seeds(), self.state["seeds"], strict=True):
                 variable.assign(value)
@@ -56,7 +69,7 @@ class Run:
         """Keep the state after `done` epochs (or steps), then drop the one before."""
         self.start, names = done, self._names(done)
         for trainer, name in zip(self.trainers, names, strict=True):
-            with replacing(self.folder / name) as temporary:
+            with replacing(self.written / name) as temporary:
                 trainer.save_weights(temporary)
         self.state["seeds"] = [keras.ops.convert_to_numpy(v).tolist() for v in self._seeds()]
         self._write(finished=False)
@@ -65,17 +78,19 @@ class Run:
     def save_best(self, done):
         """Keep the network's weights of this moment as the best so far."""
         name = f"best-{done:06d}.weights.h5"
-        with replacing(self.folder / name) as temporary:
+        with replacing(self.written / name) as temporary:
             self.network.save_weights(temporary)
         self.state["best"] = name
 
     def finish(self, warnings=()):
         """Write model.keras, history.csv and params.json; the checkpoint is no longer needed."""
         if self.state.get("best"):
-            self.network.load_weights(self.folder / self.state["best"])
-        with replacing(self.folder / "model.keras") as temporary:
+            best = self.written / self.state["best"]  # or kept by the chief before a resume
+            self.network.load_weights(best if best.is_file() else self.folder / best.name)
+        agree(self.start, "the last epoch")  # all have read: what was read may go
+        with replacing(self.written / "model.keras") as temporary:
             self.network.save(temporary)
-        write_text(self.folder / "history.csv", pd.DataFrame(self.rows).to_csv(index=False))
+        write_text(self.written / "history.csv", pd.DataFrame(self.rows).to_csv(index=False))
         trainable = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
         params = {
             "parameters": self.network.count_params(),
@@ -83,10 +98,11 @@ class Run:
             "settings": self.settings,
             "warnings": list(warnings),
         }
-        write_json(self.folder / "params.json", params)
+        write_json(self.written / "params.json", params)
         self.finished = True
         self._write(finished=True)
         self._drop(())
+        agree(self.start, "the last epoch")  # the chief has written: all may read
 
     def _seeds(self):
         """Where dropout's random numbers stand: Keras does not save these variables."""
@@ -99,7 +115,7 @@ class Run:
 
     def _drop(self, keep):
         """Delete weights that no state needs any more."""
-        for old in self.folder.glob("*.weights.h5"):
+        for old in self.written.glob("*.weights.h5"):
             if old.name not in (*keep, self.state.get("best") if keep else None):
                 old.unlink()
 
@@ -111,7 +127,7 @@ class Run:
             "rows": self.rows,
             "state": self.state,
         }
-        write_json(self.folder / "checkpoint.json", saved)
+        write_json(self.written / "checkpoint.json", saved)
 
 
 def weights_digest(model):

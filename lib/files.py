@@ -12,11 +12,12 @@ def replacing(path):
 
     If the block raises, `path` stays as it was and the temporary file is deleted. After a kill at
     any moment `path` is the former file or the new one; what is left beside it is written over the
-    next time. One writer at a time.
+    next time. One writer at a time, but for machines that train together: the last one wins.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".part-{path.name}")
+    writer = f"{os.getpid()}-" if "TF_CONFIG" in os.environ else ""
+    temporary = path.with_name(f".part-{writer}{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as stream:

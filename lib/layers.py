@@ -130,14 +130,5 @@ class SpectralConv2D(keras.layers.Conv2D):
             variable.assign(store[str(number)])
 
 
-def replicas():
-    """Among how many devices each batch is split."""
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync
-
-
 def _unit(vector):
     return vector / (ops.norm(vector) + 1e-12)

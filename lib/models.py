@@ -19,7 +19,8 @@ import numpy as np
 from keras import layers
 
 from lib import lab
-from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D, replicas
+from lib.devices import replicas
+from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
 
 # Where Xception's features are read: the last activation before each halving of the photo.
 XCEPTION_SKIPS = {
@@ -148,6 +149,8 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
     """
     if encoder not in ("scratch", "xception"):
         raise ValueError(f"encoder: expected scratch or xception, got {encoder!r}")
+    if encoder == "xception" and xception is None:
+        raise ValueError("xception: expected a network from load_xception, got None")
     lightness = keras.Input((None, None, 1), name="lightness")
     finer = {}
     if encoder == "scratch":

@@ -22,21 +22,24 @@ import keras
 import numpy as np
 import pandas as pd
 from keras import ops
+from PIL import Image
 
 from lib import lab, metrics, models
 from lib.checkpoints import Run
+from lib.devices import has_gpu, memory_advice, of_replica, share_of_replica, watched
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
-from lib.train import Batches, Colorizer, has_gpu, memory_advice, share_of_replica, watched
+from lib.train import Batches, Colorizer, Trainer
 
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
 RMSE_TOLERANCE = 0.10  # how much RMSE_ab the chosen moment may cost, relative
+LOOKS = 6  # validation photos that each check keeps as pictures, for choosing by eye
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
 
 
-class _Part(keras.Model):
+class _Part(Trainer):
     """A model that trains some of its variables; the others are state.
 
     TensorFlow's trainer reads `trainable_weights`, JAX's and torch's `trainable_variables` and
@@ -62,9 +65,6 @@ class _Part(keras.Model):
     @property
     def non_trainable_weights(self):
         return self.non_trainable_variables
-
-    def build(self, input_shape):
-        self.built = True  # its parts are built already
 
     def adam(self, rate):
         """DeOldify's optimizer for generator and critic."""
@@ -97,7 +97,7 @@ class CriticTrainer(_Part):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         right = ops.equal(y_pred > 0, _real_then_generated(y_pred) > 0)
         self.right.update_state(ops.cast(right, "float32"))
-        return self.get_metrics_result()
+        return of_replica(self.get_metrics_result())
 
     def settings(self):
         return {"loss": "binary cross-entropy of patches"}
@@ -151,8 +151,9 @@ def adversarial(
         From phases 1 and 2; both are changed. `generator` ends with the chosen weights.
     photos : preprocess.Photos
     folder : path
-        Gets model.keras, params.json, nogan.csv and critic.keras; a killed run goes on from its
-        last check.
+        Gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png for choosing
+        by eye: the same few validation photos at each check. A killed run goes on from its last
+        check.
     steps : int
         Batches shown to the critic. DeOldify: 1 to 3 % of the data.
     learning_rate : float
@@ -179,7 +180,7 @@ def adversarial(
         If a loss is not finite.
     """
     train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
-    rgb_val = photos.images[photos.rows("val")[:check_photos]]
+    truth = _Truth(photos.images[photos.rows("val")[:check_photos]])
     critics, generators = (
         CriticTrainer(critic, generator),
         GeneratorTrainer(generator, critic, loss, feature_loss, feature_weight),
@@ -208,7 +209,7 @@ def adversarial(
         _restore(generator, trainable)
         return pd.DataFrame(run.rows)
     if not run.rows:
-        _check(run, 0, rgb_val, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
+        _check(run, 0, truth, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
     taken = run.rows[-1]["generator_steps"]
     recent, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
     for step in range(run.start + 1, steps + 1):
@@ -221,12 +222,12 @@ def adversarial(
                 taken += 1
         if step % check_every == 0 or step == steps:
             means = {name: np.mean(v).item() if v else None for name, v in recent.items()}
-            _check(run, step, rgb_val, means, taken, time.perf_counter() - began)
+            _check(run, step, truth, means, taken, time.perf_counter() - began)
             recent, began = {name: [] for name in recent}, time.perf_counter()
     _restore(generator, trainable)
     log = pd.DataFrame(run.rows)
-    write_text(run.folder / "nogan.csv", log.to_csv(index=False))
-    with replacing(run.folder / "critic.keras") as temporary:
+    write_text(run.written / "nogan.csv", log.to_csv(index=False))
+    with replacing(run.written / "critic.keras") as temporary:
         critic.save(temporary)
     run.finish(warnings)
     return log
@@ -253,20 +254,30 @@ def _step(trainer, rgb, step):
     loss = float(trainer.train_on_batch(rgb, return_dict=True)["loss"])
     if not np.isfinite(loss):
         raise FloatingPointError(
-            f"{trainer.name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE; "
+            f"{trainer.network.name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE; "
             "the weights of the last check are kept"
         )
     return loss
 
 
-def _check(run, step, rgb_val, means, taken, seconds):
+class _Truth:
+    """The validation photos that every check looks at."""
+
+    def __init__(self, rgb):
+        self.rgb, self.ab = rgb, np.asarray(lab.rgb_to_lab(rgb))[..., 1:]
+        self.colorfulness = metrics.colorfulness(rgb).mean()
+        self.shown = np.linspace(0, len(rgb) - 1, min(LOOKS, len(rgb))).astype(int)
+
+
+def _check(run, step, truth, means, taken, seconds):
     """Measure the generator on validation photos, log it, keep the best and the state."""
-    ab_pred = models.predict_ab(run.network, rgb_val)
-    lab_true = np.asarray(lab.rgb_to_lab(rgb_val))
-    rgb_pred = metrics.recolor(rgb_val, ab_pred)
-    ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_val).mean()
+    ab_pred = models.predict_ab(run.network, truth.rgb)
+    rgb_pred = metrics.recolor(truth.rgb, ab_pred)
+    ratio = metrics.colorfulness(rgb_pred).mean() / truth.colorfulness
+    with replacing(run.written / "looks" / f"{step:06d}.png") as temporary:
+        Image.fromarray(np.concatenate(rgb_pred[truth.shown], axis=1)).save(temporary)
     row = {"step": step, "generator_steps": taken, **means}
-    row |= {"rmse_ab": metrics.rmse_ab(lab_true[..., 1:], ab_pred).mean().item()}
+    row |= {"rmse_ab": metrics.rmse_ab(truth.ab, ab_pred).mean().item()}
     row |= {"colorfulness_ratio": float(ratio), "seconds": round(seconds, 3)}
     run.rows.append(row)
     chosen = choose(run.rows)

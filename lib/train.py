@@ -15,9 +15,6 @@ The paper, section V (Adam, batch 96, 250 to 500 epochs). Kingma, Ba (2015), Ada
 Hutter (2017), SGDR (cosine rate, here without restarts).
 """
 
-import contextlib
-import os
-import sys
 import time
 
 import keras
@@ -27,7 +24,15 @@ from keras import ops
 
 from lib import lab, losses
 from lib.checkpoints import Run
-from lib.layers import replicas
+from lib.devices import (
+    distribute,
+    has_gpu,
+    memory_advice,
+    of_replica,
+    replicas,
+    share_of_replica,
+    watched,
+)
 
 ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true ab counts as right
 
@@ -35,12 +40,12 @@ ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true a
 def prepare_device(seed):
     """Seed every random number generator, and use all GPUs that there are.
 
-    Call it before building a network. On a GPU precision is mixed. With TensorFlow, more than one
-    GPU means `tf.distribute.MirroredStrategy`: each batch is split among them. Returns a dict:
-    device, precision, xla, replicas.
+    Call it before building a network. On a GPU precision is mixed. With TensorFlow, each batch is
+    split among all GPUs and machines, see `lib.devices`. Returns a dict: device, precision, xla,
+    replicas.
     """
     gpu = has_gpu()
-    _distribute()
+    distribute()
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if gpu else "float32")
     precision = keras.mixed_precision.global_policy().name
@@ -52,7 +57,17 @@ def prepare_device(seed):
     }
 
 
-class Colorizer(keras.Model):
+class Trainer(keras.Model):
+    """A model that trains others; they are built before it is made."""
+
+    def build(self, input_shape):
+        self.built = True
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Do nothing: here Keras averages a batch over all machines, which fails, to build them."""
+
+
+class Colorizer(Trainer):
     """A network with its loss and measures, trained on uint8 photos.
 
     Parameters
@@ -76,9 +91,6 @@ class Colorizer(keras.Model):
         self.near = keras.metrics.Mean("accuracy")
         self.error = keras.metrics.RootMeanSquaredError("rmse_ab")
 
-    def build(self, input_shape):
-        self.built = True  # its parts are built already
-
     def call(self, rgb, training=False):
         lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb))
         return self.network(lightness_scaled, training=training)
@@ -98,7 +110,7 @@ class Colorizer(keras.Model):
         self.error.update_state(ab_true, ab_pred)
         distance = ops.sqrt(ops.sum(ops.square(ab_pred - ab_true), axis=-1))
         self.near.update_state(ops.cast(distance < ACCURACY_DISTANCE, "float32"))
-        return self.get_metrics_result()
+        return of_replica(self.get_metrics_result())
 
     def adam(self, rate):
         """The optimizer, with the paper's choice, Adam, at Keras's defaults."""
@@ -186,20 +198,26 @@ def fit(
     -------
     pandas.DataFrame
         One row an epoch: epoch, loss, accuracy, rmse_ab, val_loss, val_accuracy, val_rmse_ab,
-        learning_rate, seconds. accuracy is the share of pixels within `ACCURACY_DISTANCE`; rmse_ab
-        is pooled over all pixels, in CIELAB units.
+        learning_rate (at the epoch's start), seconds. accuracy is the share of pixels within
+        `ACCURACY_DISTANCE`; rmse_ab is pooled over all pixels, in CIELAB units.
 
     Raises
     ------
+    ValueError
+        If there are no validation photos, or fewer training photos than `batch_size`.
     FloatingPointError
         If a loss is not finite: names epoch and batch; the last good weights are kept.
     MemoryError
         If the device's memory is too small: names the parameter to halve.
     """
-    train = Batches(photos.images, photos.rows("train"), batch_size, seed, True, flips)
-    validation = Batches(
-        photos.images, photos.rows("val"), min(batch_size, len(photos.rows("val")))
-    )
+    rows = {split: photos.rows(split) for split in ("train", "val")}
+    if not len(rows["val"]):
+        raise ValueError(
+            f"photos: expected some for validation, got none beside {len(rows['train'])} for "
+            "training: raise MAX_IMAGES"
+        )
+    train = Batches(photos.images, rows["train"], batch_size, seed, True, flips)
+    validation = Batches(photos.images, rows["val"], min(batch_size, len(rows["val"])))
     settings = {
         **trainer.settings(),
         "epochs": epochs,
@@ -239,9 +257,9 @@ class _Epochs(keras.callbacks.Callback):
         self.run, self.train, self.patience = run, train, patience
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.train.epoch = epoch
+        self.train.epoch = self.epoch = epoch
+        self.rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.began = time.perf_counter()
-        self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
         if not np.isfinite(logs["loss"]):
@@ -251,39 +269,14 @@ class _Epochs(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
         seconds = time.perf_counter() - self.began
-        self.run.rows.append(row | {"learning_rate": rate, "seconds": round(seconds, 3)})
+        self.run.rows.append(row | {"learning_rate": self.rate, "seconds": round(seconds, 3)})
         if self.patience is not None:
             if np.argmin([row["val_loss"] for row in self.run.rows]) == epoch:
                 self.run.save_best(epoch + 1)
             self.model.stop_training = _exhausted(self.run.rows, self.patience)
         self.run.save(epoch + 1)
-
-
-def share_of_replica(loss):
-    """A replica's part of the loss of the whole batch: TensorFlow adds up the gradients."""
-    return loss / replicas() if replicas() > 1 else loss
-
-
-def watched():
-    """True when a person watches: a terminal, JupyterLab or Colab; False under papermill."""
-    in_notebook = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
-    return in_notebook or sys.stdout.isatty()
-
-
-@contextlib.contextmanager
-def memory_advice(parameter):
-    """Turn a device's out-of-memory error into a MemoryError that names the parameter to halve."""
-    try:
-        yield
-    except Exception as error:
-        if "RESOURCE_EXHAUSTED" in str(error) or "ResourceExhausted" in type(error).__name__:
-            raise MemoryError(
-                f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
-            ) from error
-        raise
 
 
 def _exhausted(rows, patience):
@@ -299,28 +292,3 @@ def _rate(schedule, learning_rate, steps):
     if schedule == "constant":
         return learning_rate
     raise ValueError(f"SCHEDULE: expected cosine or constant, got {schedule!r}")
-
-
-def _distribute():
-    """Make the strategy for several GPUs TensorFlow's default one, unless one is set already."""
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    if not tf.distribute.has_strategy() and len(tf.config.list_physical_devices("GPU")) > 1:
-        tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
-
-
-def has_gpu():
-    """Whether the backend sees a GPU."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return bool(tf.config.list_physical_devices("GPU"))
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.default_backend() == "gpu"
-    import torch
-
-    return torch.cuda.is_available()

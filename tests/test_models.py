@@ -127,6 +127,8 @@ def test_generator_options():
     assert helpers.of(models.build_generator(2, attention=False), SelfAttention) == []
     with pytest.raises(ValueError, match="encoder: expected scratch or xception, got 'resnet'"):
         models.build_generator(2, encoder="resnet")
+    with pytest.raises(ValueError, match="xception: expected a network from load_xception"):
+        models.build_generator(2, encoder="xception")
     plain, spectral = models.build_generator(2), models.build_generator(2, spectral=True)
     assert helpers.of(plain, SpectralConv2D) == []
     decoder = [f"{part}_conv1" for part in ("central", "decode1", "decode2", "decode3", "decode4")]

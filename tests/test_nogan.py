@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import ops
+from PIL import Image
 
 from lib import lab, metrics, models, nogan
 
@@ -135,7 +136,11 @@ def test_the_kept_generator_is_the_chosen_one(together):
         assert rmse == pytest.approx(chosen["rmse_ab"], rel=1e-5)
     names = {path.name for path in together.folder.iterdir()}
     expected = {"model.keras", "critic.keras", "nogan.csv", "history.csv", "params.json"}
-    assert names == expected | {"checkpoint.json"}
+    assert names == expected | {"checkpoint.json", "looks"}
+    strips = sorted((together.folder / "looks").iterdir())
+    assert [int(path.stem) for path in strips] == together.log["step"].to_list()
+    side, count = rgb.shape[1], min(nogan.LOOKS, len(rgb))
+    assert {Image.open(path).size for path in strips} == {(side * count, side)}
 
 
 def test_layers_can_learn_again_afterwards(together):
@@ -204,11 +209,11 @@ def test_without_a_good_critic_the_generator_never_moves(monkeypatch, tmp_path):
 
 def test_a_loss_that_is_not_finite_is_named():
     trainer = types.SimpleNamespace(
-        name="critic_trainer",
+        network=types.SimpleNamespace(name="critic"),
         reset_metrics=lambda: None,
         train_on_batch=lambda rgb, return_dict: {"loss": float("nan")},
     )
-    with pytest.raises(FloatingPointError, match="critic_trainer: the loss is nan at step 3"):
+    with pytest.raises(FloatingPointError, match="critic: the loss is nan at step 3"):
         nogan._step(trainer, None, 3)
 
 

@@ -170,11 +170,32 @@ def test_out_of_memory_names_the_parameter_to_halve():
     class ResourceExhaustedError(Exception):
         pass
 
-    for error in (RuntimeError("RESOURCE_EXHAUSTED: no memory"), ResourceExhaustedError("OOM")):
+    class OutOfMemoryError(RuntimeError):
+        pass
+
+    for error in (
+        RuntimeError("RESOURCE_EXHAUSTED: no memory"),
+        ResourceExhaustedError("OOM"),
+        OutOfMemoryError("tried to allocate 2 GiB"),
+    ):
         refused = pytest.raises(MemoryError, match="halve BATCH_SIZE")
         with refused as caught, train.memory_advice("BATCH_SIZE"):
             raise error
         assert caught.value.__cause__ is error
+
+
+def test_no_validation_photos_are_refused(tmp_path):
+    trainer = train.Colorizer(helpers.tiny_network())
+    options = {"epochs": 1, "batch_size": 4, "learning_rate": 1e-3}
+    with pytest.raises(ValueError, match="photos: expected some for validation, got none beside 8"):
+        train.fit(trainer, helpers.photos(train=8, val=0), tmp_path, **options)
+
+
+def test_learning_rate_of_an_epoch_is_the_one_at_its_start(finished):
+    rates = finished[2]["learning_rate"].to_numpy()
+    assert rates[0] == np.float32(1e-2)
+    expected = 1e-2 * (1 + np.cos(np.pi * np.arange(len(rates)) / len(rates))) / 2
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("error", [ValueError("another"), KeyboardInterrupt()])
