@@ -9,12 +9,13 @@ Reference: TensorFlow, Distributed training with Keras and with multiple workers
 """
 
 import contextlib
-import json
 import os
 import sys
 
 import keras
 from keras import ops
+
+from lib.provenance import machines
 
 
 def has_gpu():
@@ -47,30 +48,6 @@ def distribute():
     else:
         return
     tf.distribute.experimental_set_strategy(strategy)
-
-
-def machines():
-    """This machine's number and how many there are, from TF_CONFIG: (0, 1) without one.
-
-    Raises
-    ------
-    ValueError
-        If TF_CONFIG is not JSON with cluster.worker and task.index.
-    """
-    text = os.environ.get("TF_CONFIG")
-    if not text:
-        return 0, 1
-    try:
-        config = json.loads(text)
-        every, number = config["cluster"]["worker"], config["task"]["index"]
-        if config["task"]["type"] != "worker" or not 0 <= number < len(every):
-            raise ValueError
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            "TF_CONFIG: expected {'cluster': {'worker': [addresses]}, 'task': {'type': 'worker', "
-            f"'index': number}}}} as JSON, got {text}"
-        ) from None
-    return number, len(every)
 
 
 def replicas():

@@ -23,7 +23,7 @@ import yaml
 PATHS = {"SOURCE": (), "XCEPTION_WEIGHTS": ("auto", "imagenet")}
 # Numbers that YAML 1.1 takes for text, because they lack the point or the sign: 1e-4, 1.0e5.
 EXPONENT = re.compile(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)")
-OF_THE_RUNNER = {"VARIANTS": dict, "NOTEBOOKS": list}  # entries of a profile, no parameters
+OF_THE_RUNNER = {"VARIANTS": dict, "NOTEBOOKS": list, "SEEDS": list}  # no parameters of notebooks
 SET = "--set "  # where a value came from, for messages
 
 
@@ -102,38 +102,38 @@ def read_profile(profile, settings, notebooks, root):
     """
     path, values = _read(profile, root)
     given = {"STUDY": path.stem}
-    for name in OF_THE_RUNNER:
-        values.pop(name, None)
     for name, value in values.items():
-        given[name] = _checked(name, value, notebooks, root, f"profile {path.stem}: ")
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting}: expected NAME=VALUE")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {setting}: {_one_line(error)}") from None
-        given[name] = _checked(name, value, notebooks, root, SET)
+        if name not in OF_THE_RUNNER:
+            given[name] = _checked(name, value, notebooks, root, f"profile {path.stem}: ")
+    for name, value in _settings(settings).items():
+        if name not in OF_THE_RUNNER:
+            given[name] = _checked(name, value, notebooks, root, SET)
     if not re.fullmatch(r"[A-Za-z0-9_-]+", given["STUDY"]):
         raise UsageError(f"STUDY: expected letters, digits, - and _ only, got {given['STUDY']!r}")
     return path.stem, given
 
 
-def read_variants(profile, root):
-    """Variants of a profile, name -> {NAME: value}, and the notebooks to run; both may be empty.
+def read_runner(profile, settings, root):
+    """What a profile and --set say to the runner: a dict of VARIANTS, NOTEBOOKS and SEEDS.
 
-    A profile may hold `VARIANTS`, one line a variant with the values that differ, and `NOTEBOOKS`,
-    a list. Each variant is a study of its own, <STUDY>-<variant>.
+    VARIANTS, name -> {NAME: value}, and SEEDS, a list of int, make several studies of one profile
+    (see `lib.series`); NOTEBOOKS lists the notebooks to run. What is not given is empty.
     """
     path, values = _read(profile, root)
-    variants, notebooks = (values.get(name) or kind() for name, kind in OF_THE_RUNNER.items())
+    values |= _settings(settings)
+    found = {name: values.get(name) or kind() for name, kind in OF_THE_RUNNER.items()}
+    variants, notebooks, seeds = found.values()
     if not isinstance(variants, dict) or not all(isinstance(v, dict) for v in variants.values()):
         raise UsageError(f"{path}: VARIANTS: expected lines 'name: {{NAME: value}}'")
     if not isinstance(notebooks, list):
         raise UsageError(f"{path}: NOTEBOOKS: expected a list, got {notebooks!r}")
+    if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
+        raise UsageError(f"SEEDS: expected a list of whole numbers, got {seeds!r}")
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"SEEDS: expected each once, got {seeds!r}")
     # YAML reads 02 as a number.
-    return variants, [f"{name:02}" if isinstance(name, int) else str(name) for name in notebooks]
+    names = [f"{name:02}" if isinstance(name, int) else str(name) for name in notebooks]
+    return found | {"NOTEBOOKS": names}
 
 
 def is_path(name, value):
@@ -145,6 +145,20 @@ def nearest(word, known):
     """End of a message about an unknown word: the nearest known one."""
     match = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.0)
     return f"the nearest known one is {match[0]}" if match else "none is known"
+
+
+def _settings(settings):
+    """Values of --set: name -> value."""
+    values = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting}: expected NAME=VALUE")
+        try:
+            values[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {setting}: {_one_line(error)}") from None
+    return values
 
 
 def _read(profile, root):

@@ -129,6 +129,30 @@ def hardware():
     return {"cpu": cpu, "cores": cores, "memory_gb": memory, "gpus": gpus}
 
 
+def machines():
+    """This machine's number and how many there are, from TF_CONFIG: (0, 1) without one.
+
+    Raises
+    ------
+    ValueError
+        If TF_CONFIG is not JSON with cluster.worker and task.index.
+    """
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        return 0, 1
+    try:
+        config = json.loads(text)
+        every, number = config["cluster"]["worker"], config["task"]["index"]
+        if config["task"]["type"] != "worker" or not 0 <= number < len(every):
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            "TF_CONFIG: expected {'cluster': {'worker': [addresses]}, 'task': {'type': 'worker', "
+            f"'index': number}}}} as JSON, got {text}"
+        ) from None
+    return number, len(every)
+
+
 def _parse(source):
     """Syntax tree of a code cell or module; IPython's own lines count as strings."""
     try:

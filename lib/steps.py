@@ -74,7 +74,7 @@ def prepare(profile, settings, root):
     folder = root / "notebooks"
     notebooks = {s.name: profiles.read_notebook(folder / f"{s.name}.ipynb") for s in STEPS}
     name, given = profiles.read_profile(profile, settings, notebooks, root)
-    _, wanted = profiles.read_variants(profile, root)
+    wanted = profiles.read_runner(profile, settings, root)["NOTEBOOKS"]
     names = {find_step(text).name for text in wanted} if wanted else set(notebooks)
     kept = [
         replace(step, needs=tuple(need for need in step.needs if need in names))

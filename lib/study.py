@@ -4,13 +4,16 @@
     python -m lib.study quick --set EPOCHS=3 --list  what would run, and why
     python -m lib.study quick --from 05              05_gan and what follows it
     python -m lib.study quick --only cnn             that notebook alone, in any case
-    python -m lib.study report quick                 build results/quick/report.html again
+    python -m lib.study quick --set SEEDS=[0,1,2]    the same training from three seeds
     python -m lib.study ablation                     one study for each of the profile's VARIANTS
+    python -m lib.study report quick                 build results/quick/report.html again
+    python -m lib.study report quick flickr8k        and set studies side by side on one page
 
 A profile is notebooks/profiles/<name>.yaml, or the path of such a file. Each notebook is given the
 parameters that it declares; its copy with outputs stands in results/<study>/notebooks, and what
 was run, how and for how long in results/<study>/run.json. A step that has finished with the same
-parameters, code and inputs is not run again, so a killed run goes on where it was.
+parameters, code and inputs is not run again, so a killed run goes on where it was. Where TF_CONFIG
+names several machines, `--only` with a training notebook runs on each, in one folder they share.
 Exit status: 0 done; 1 a notebook failed; 2 a wrong argument or a missing file, one line says which;
 130 interrupted. Reference: papermill, https://papermill.readthedocs.io
 """
@@ -18,20 +21,16 @@ Exit status: 0 done; 1 a notebook failed; 2 a wrong argument or a missing file, 
 import argparse
 import contextlib
 import datetime
-import json
 import logging
 import os
-import re
-import shutil
 import signal
 import sys
-import threading
-import time
 from pathlib import Path
 
-from lib import files, profiles, provenance
+from lib import files, profiles, provenance, series
 from lib.profiles import UsageError
-from lib.steps import missing, plan, prepare
+from lib.progress import Progress
+from lib.steps import TRAINING, find_step, missing, plan, prepare
 
 try:
     import fcntl
@@ -42,7 +41,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # What the kernels inherit; the second makes it this Python's kernel, not one of the user's.
 KERNEL = {"PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
 MESSAGE_LINES = 12  # of a cell's error; the notebook has all of it
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\b]")  # colours and cursor moves in a printed line
 
 
 class StepError(RuntimeError):
@@ -76,7 +74,11 @@ def run(profile, settings=(), start=None, only=None, force=False, root=ROOT, out
     out = out or sys.stdout
     study = prepare(profile, settings, root)
     plan(study, start, only, force)
+    number = _machine(only)
     os.environ |= KERNEL
+    if number:
+        _follow(study, find_step(only, study.steps), number, out)
+        return study.folder
     with _lock(study), contextlib.chdir(study.root):
         tasks = [task for task in plan(study, start, only, force) if task.selected]
         if any(task.due for task in tasks):
@@ -97,8 +99,9 @@ def _run_step(study, task, label, out):
     records = files.read_json(study.folder / "run.json").get("steps", {})
     records.pop(name, None)  # from here on its outputs are no longer those of the former run
     _record(study.folder, steps=records)
-    with _Progress(label, out) as progress:
-        _execute(study, task, progress)
+    copy = f"results/{study.name}/notebooks/{name}.ipynb"
+    with Progress(label, out) as progress:
+        _execute(name, task.values, copy, progress)
     lacking = missing(study, task.step)
     if lacking:
         raise StepError(f"{name} came to its end, but {lacking} is missing")
@@ -116,23 +119,42 @@ def _run_step(study, task, label, out):
     )
 
 
+def _machine(only):
+    """This machine's number among those of TF_CONFIG, which can do nothing but train together."""
+    try:
+        number, count = provenance.machines()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if count > 1 and (not only or find_step(only).name not in TRAINING):
+        names = ", ".join(name[:2] for name in TRAINING)
+        raise UsageError(f"TF_CONFIG names {count} machines: give --only with one of {names}")
+    return number
+
+
+def _follow(study, step, number, out):
+    """Run a training notebook together with the chief, which alone writes results and run.json."""
+    copy = f"results/{study.name}/notebooks/machine-{number}/{step.name}.ipynb"
+    (study.root / copy).parent.mkdir(parents=True, exist_ok=True)
+    values = study.notebooks[step.name].values(study.given)
+    with Progress(f"machine {number}: {step.name}", out) as progress, contextlib.chdir(study.root):
+        _execute(step.name, values, copy, progress)
+
+
 def _record(folder, **changes):
     """Write entries of run.json."""
     path = folder / "run.json"
     files.write_json(path, files.read_json(path) | changes)
 
 
-def _execute(study, task, progress):
+def _execute(name, values, copy, progress):
     """Run one notebook with papermill; the current directory is the root of the project."""
     import papermill  # takes a second or two: not before everything has been checked
 
-    for name in ("papermill", "asyncio"):  # what they would say of an ended kernel is said here
-        logging.getLogger(name).setLevel("CRITICAL")
-    source = f"notebooks/{task.step.name}.ipynb"
-    copy = f"results/{study.name}/{source}"
+    for logger in ("papermill", "asyncio"):  # what they would say of an ended kernel is said here
+        logging.getLogger(logger).setLevel("CRITICAL")
     try:
         papermill.execute_notebook(
-            *(source, copy, task.values),
+            *(f"notebooks/{name}.ipynb", copy, values),
             kernel_name="python3",
             extra_arguments=["--log-level=CRITICAL"],  # of the kernel
             progress_bar=False,
@@ -148,7 +170,7 @@ def _execute(study, task, progress):
             what = "because its kernel died: was there enough memory?"
     lines = what.rstrip(": \n").splitlines()
     what = "\n".join(lines[:MESSAGE_LINES] + ["..."] * (len(lines) > MESSAGE_LINES))
-    raise StepError(f"{task.step.name} failed {what}\nThe notebook up to there: {copy}")
+    raise StepError(f"{name} failed {what}\nThe notebook up to there: {copy}")
 
 
 def _header(study):
@@ -180,54 +202,8 @@ def _lock(study):
         yield
 
 
-class _Progress:
-    """A line for one notebook; on a terminal with its seconds and the last line it printed."""
-
-    def __init__(self, label, out):
-        self.label, self.out, self.printed = label, out, ""
-        self.start, self.ended = time.monotonic(), threading.Event()
-        self.thread = threading.Thread(target=self._tick, daemon=True) if out.isatty() else None
-
-    def seconds(self):
-        return time.monotonic() - self.start
-
-    def write(self, text):
-        """Take what the notebook prints: papermill writes it here."""
-        lines = [line for line in ESCAPE.sub("", text).split("\n") if line.strip()]
-        self.printed = lines[-1].strip() if lines else self.printed
-
-    def flush(self):
-        """Do nothing; papermill calls it."""
-
-    def __enter__(self):
-        print(f"{self.label} ... ", end="", file=self.out, flush=True)
-        if self.thread:
-            self.thread.start()
-        return self
-
-    def _tick(self):
-        while not self.ended.wait(1):
-            line = f"{self.label} ... {_duration(self.seconds())}  {self.printed}"
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r{line[:width]}\x1b[K", end="", file=self.out, flush=True)
-
-    def __exit__(self, kind, error, traceback):
-        self.ended.set()
-        if self.thread:
-            self.thread.join()
-            print(f"\r{self.label} ... \x1b[K", end="", file=self.out)
-        stopped = "stopped after " if kind else ""
-        print(stopped + _duration(self.seconds()), file=self.out, flush=True)
-
-
-def _duration(seconds):
-    """Seconds as text: 41 s, 12 min 5 s."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def _report(names, root):
-    """Build the reports of studies again."""
+    """Build the reports of studies again, and of several the page that compares them."""
     results = root / "results"
     known = sorted(path.parent.name for path in results.glob("*/run.json"))
     for name in names:
@@ -235,13 +211,15 @@ def _report(names, root):
             raise UsageError(f"no study {name}: {profiles.nearest(name, known)}")
     if not names:
         raise UsageError("report: expected the name of a study")
-    from lib import report
+    from lib import comparison, report
 
     for name in names:
         try:
             print(report.build(results / name))
         except (FileNotFoundError, ValueError) as error:
             raise UsageError(f"report {name}: {error}") from None
+    if len(names) > 1:
+        print(comparison.build([results / name for name in names]))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -268,21 +246,6 @@ def _options(arguments):
     return options
 
 
-def _settings_of_variants(options, root):
-    """The --set values of every study that the profile asks for: one, or one a variant."""
-    variants, _ = profiles.read_variants(options.profile, Path(root))
-    if not variants:
-        return [options.set]
-    name = prepare(options.profile, options.set, root).name
-    every = []
-    for variant, values in variants.items():
-        own = [f"{parameter}={json.dumps(value)}" for parameter, value in values.items()]
-        every.append([*own, *options.set, f"STUDY={name}-{variant}"])
-    for settings in every:  # all of them, before the first one runs
-        prepare(options.profile, settings, root)
-    return every
-
-
 def _list(study, which):
     """Print what would run, and why."""
     for task in plan(study, *which):
@@ -299,12 +262,18 @@ def main(arguments=None, root=ROOT):
             return 0
         options = _options(arguments)
         which = (options.start, options.only, options.force)
-        for settings in _settings_of_variants(options, root):
+        done = []
+        for settings, repeats in series.expand(options.profile, options.set, root):
             if options.list:
                 _list(prepare(options.profile, settings, root), which)
-            else:
-                folder = run(options.profile, settings, *which, root)
-                print(f"done: results/{folder.name}")
+                continue
+            folder = run(options.profile, settings, *which, root)
+            if repeats:
+                series.write_seeds(folder, repeats)
+            print(f"done: results/{folder.name}")
+            done += [folder.name] if (folder / "report.html").is_file() else []
+        if len(done) > 1:  # variants
+            _report(done, Path(root))
         return 0
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib import devices
+from lib import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = """
@@ -127,13 +127,13 @@ def test_two_machines_give_the_curves_of_one(alone, tmp_path):
 def test_a_wrong_tf_config_is_named(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG: expected .* as JSON, got"):
-        devices.machines()
+        provenance.machines()
 
 
 def test_machines_are_read_from_tf_config(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert devices.machines() == (0, 1)
+    assert provenance.machines() == (0, 1)
     task = {"type": "worker", "index": 1}
     config = {"cluster": {"worker": ["a:1", "b:1", "c:1"]}, "task": task}
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert devices.machines() == (1, 3)
+    assert provenance.machines() == (1, 3)

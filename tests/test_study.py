@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import nbformat
@@ -90,14 +91,14 @@ def ran(monkeypatch):
     """Replace papermill by code that writes a step's outputs; gives the names of what ran."""
     names = []
 
-    def execute(task_study, task, progress):
-        names.append(task.step.name)
-        for name in (f"notebooks/{task.step.name}.ipynb", *task.step.outputs):
-            path = task_study.folder / name
+    def execute(name, values, copy, progress):
+        names.append(name)
+        outputs = next(step.outputs for step in steps.STEPS if step.name == name)
+        for path in (Path(copy), *(Path("results") / values["STUDY"] / file for file in outputs)):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text('{"folder": "store", "fingerprint": "f"}')
-        (task_study.root / "store").mkdir(exist_ok=True)
-        (task_study.root / "store/dataset.json").write_text('{"fingerprint": "f"}')
+        Path("store").mkdir(exist_ok=True)
+        Path("store/dataset.json").write_text('{"fingerprint": "f"}')
 
     monkeypatch.setattr(study, "_execute", execute)
     return names
@@ -298,6 +299,55 @@ def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatc
     assert capsys.readouterr().out.strip() == str(root / "results/quick/report.html")
     assert study.main(["report", "bad"], root) == 2
     assert capsys.readouterr().err == "error: report bad: no metrics.csv\n"
+    again(root, ran, "STUDY=other")
+    compared = types.SimpleNamespace(build=lambda folders: [folder.name for folder in folders])
+    monkeypatch.setitem(sys.modules, "lib.comparison", compared)
+    monkeypatch.setattr("lib.comparison", compared, raising=False)
+    assert study.main(["report", "quick", "other"], root) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "['quick', 'other']"
+
+
+def test_other_seeds_are_studies_of_their_own_and_come_first(root, ran, monkeypatch):
+    write_notebook(root, "02_cnn", CODE["02_cnn"], PARAMETERS + "SEED: int = 0\n")
+    written = []
+    monkeypatch.setattr(study.series, "write_seeds", lambda *what: written.append(what))
+    assert study.main(["quick", "--set", "SEEDS=[4, 5, 7]"], root) == 0
+    assert ran == ["01_preprocess", "02_cnn"] * 3 + ["08_colorize"]
+    assert written == [(root / "results/quick", ["quick-seed5", "quick-seed7"])]
+    for name, seed in [("quick", 4), ("quick-seed5", 5), ("quick-seed7", 7)]:
+        record = json.loads((root / f"results/{name}/run.json").read_text())
+        assert (record["seed"], record["parameters"]["SEED"]) == (seed, seed)
+    ran.clear()
+    assert study.main(["quick", "--set", "SEEDS=[4, 5, 7]"], root) == 0
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"), [("3", "a list of whole"), ("[1, a]", "a list"), ("[1, 1]", "each once")]
+)
+def test_wrong_seeds_are_refused(root, capsys, seeds, words):
+    assert study.main(["quick", "--set", f"SEEDS={seeds}"], root) == 2
+    assert f"SEEDS: expected {words}" in capsys.readouterr().err
+
+
+def test_several_machines_only_train_together(root, ran, capsys, monkeypatch):
+    again(root, ran)
+    before = (root / "results/quick/run.json").read_text()
+    cluster = {"worker": ["a:1", "b:1"]}
+    for number in range(2):
+        config = {"cluster": cluster, "task": {"type": "worker", "index": number}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+        assert study.main(["quick"], root) == 2
+        assert "TF_CONFIG names 2 machines: give --only with one of 02," in capsys.readouterr().err
+        assert study.main(["quick", "--only", "01"], root) == 2
+    ran.clear()
+    assert study.main(["quick", "--only", "02"], root) == 0  # as the second machine
+    assert ran == ["02_cnn"]
+    assert (root / "results/quick/notebooks/machine-1/02_cnn.ipynb").is_file()
+    assert (root / "results/quick/run.json").read_text() == before
+    monkeypatch.setenv("TF_CONFIG", "two")
+    assert study.main(["quick", "--only", "02"], root) == 2
+    assert "TF_CONFIG: expected" in capsys.readouterr().err
 
 
 def test_each_variant_of_a_profile_is_a_study_of_its_own(root, ran, capsys):
