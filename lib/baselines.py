@@ -1,14 +1,16 @@
 """Colorizations that need no network: what a model must beat before its numbers mean something.
 
 Conventions: arrays in, arrays out. `lightness` is L in 0..100, float, shape (N, H, W, 1);
-predictions are ab in CIELAB units, float32, shape (N, H, W, 2). Fits take an iterable of batches,
-so that a data set need not fit in memory, and add up in float64. Fit on training photos only.
+predictions are ab in CIELAB units, float32, shape (N, H, W, 2). `fit` takes an iterable of batches,
+so that a data set need not fit in memory, and adds up in float64. Fit on training photos only.
 
     gray          ab = 0
     mean_ab       the mean ab of all training pixels: the least mean square error of any one colour
     l_lookup      the mean ab for each whole L: the least of any rule that sees one pixel's whole L
     random_photo  the ab of a training photo drawn at random: real colours in the wrong place
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,35 +20,16 @@ LEVELS = 101  # rows of the lookup table: L = 0, 1, ..., 100
 TOLERANCE = 0.01  # L may pass 0 and 100 by this much: float32 rounding
 
 
-def fit_mean_ab(ab_batches):
-    """Mean ab over all pixels of all batches.
+@dataclass(frozen=True)
+class Fitted:
+    """What the baselines know of the training photos."""
 
-    Parameters
-    ----------
-    ab_batches : iterable of arrays, shape (..., 2)
-        CIELAB units.
-
-    Returns
-    -------
-    array, shape (2,), float64
-
-    Raises
-    ------
-    ValueError
-        For another shape, NaN or infinity, or no pixel at all.
-    """
-    total, pixels = np.zeros(2), 0
-    for batch in ab_batches:
-        ab = _pixels(batch, 2, "ab_batches")
-        total += ab.sum(axis=0, dtype=np.float64)
-        pixels += len(ab)
-    if pixels == 0:
-        raise ValueError("ab_batches: expected at least one pixel, got none")
-    return total / pixels
+    mean_ab: np.ndarray  # (2,) float64: mean ab over all pixels
+    l_lookup: np.ndarray  # (101, 2) float64: row L is the mean ab of the pixels with that L
 
 
-def fit_l_lookup(lab_batches):
-    """Mean ab for each whole L.
+def fit(lab_batches):
+    """Learn all baselines in one pass.
 
     Parameters
     ----------
@@ -55,9 +38,9 @@ def fit_l_lookup(lab_batches):
 
     Returns
     -------
-    array, shape (101, 2), float64
-        Row L is the mean ab of the pixels with that L. A row that no pixel fell into is a copy of
-        the nearest one with pixels, the darker of two.
+    Fitted
+        A row of the lookup that no pixel fell into is a copy of the nearest one with pixels, the
+        darker of two.
 
     Raises
     ------
@@ -75,7 +58,8 @@ def fit_l_lookup(lab_batches):
     if len(filled) == 0:
         raise ValueError("lab_batches: expected at least one pixel, got none")
     nearest = filled[np.abs(np.arange(LEVELS)[:, None] - filled).argmin(axis=1)]
-    return total[nearest] / pixels[nearest, None]
+    mean_ab = total.sum(axis=0) / pixels.sum()
+    return Fitted(mean_ab, total[nearest] / pixels[nearest, None])
 
 
 def predict_gray(lightness):

@@ -5,8 +5,13 @@ bootstrap over photos (Efron, Tibshirani 1993, An introduction to the bootstrap,
 says how much the mean would move with other photos of the same kind, not with another training run.
 """
 
+import functools
+import itertools
+import warnings
+
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 RESAMPLES = 2000  # bootstrap samples of the photos
 
@@ -54,15 +59,102 @@ def paired_difference(metrics, measure, model, reference, seed=0):
     mean / standard deviation (n - 1) of the differences, 0 if all are 0, NaN where the deviation
     is 0 or there is one photo; `photos`, their number.
     """
-    table = _by_photo(metrics)
-    for wanted in (model, reference):
-        if (measure, wanted) not in table.columns:
-            raise ValueError(f"expected measure and model of {list(table)}, got {measure, wanted}")
+    there = metrics.get("model", pd.Series()).unique(), list(metrics)
+    if measure not in metrics or not {model, reference} <= set(there[0]):
+        raise ValueError(f"expected models and measure of {there}, got {model, reference, measure}")
+    rows = metrics[metrics["model"].isin([model, reference])]
+    table = _by_photo(rows.filter(["photo", "model", measure]))
     values = (table[measure, model] - table[measure, reference]).to_numpy()
     low, high = _interval(values[:, None], seed)
     result = {"difference": values.mean(), "low": low[0], "high": high[0]}
     result["effect_size"] = _effect_size(values)
     return {key: float(value) for key, value in result.items()} | {"photos": len(values)}
+
+
+def ratio_to_truth(metrics, measure="colorfulness", seed=0):
+    """A measure's mean as a share of its mean over the true photos, for every model.
+
+    Takes the table that `summarize` takes, with a row `truth` for each photo. Returns a DataFrame
+    of model, `<measure>_ratio`, `<measure>_ratio_low` and `<measure>_ratio_high`: ratio of means
+    and its 95 % percentile interval, over the same samples of the photos in both means. NaN where
+    the mean of the truth is 0, as the colorfulness of photos that are all grey.
+    """
+    values = _by_photo(metrics[["photo", "model", measure]])[measure]
+    if "truth" not in values:
+        raise ValueError(f"metrics: expected rows of the model truth, got {list(values)}")
+    ratio, low, high = bootstrap_ratio(
+        values.to_numpy()[..., None], values[["truth"]].to_numpy()[..., None], seed
+    )
+    name = f"{measure}_ratio"
+    columns = {name: ratio, f"{name}_low": low, f"{name}_high": high}
+    columns = {column: numbers[:, 0] for column, numbers in columns.items()}
+    return pd.DataFrame({"model": values.columns} | columns)
+
+
+def bootstrap_ratio(above, below, seed=0):
+    """Ratios of sums over photos with 95 % percentile intervals.
+
+    Parameters
+    ----------
+    above, below : array (N, ...)
+        One value a photo; shapes may broadcast. Sums may be 0 below: the ratio is NaN then.
+
+    Returns
+    -------
+    ratio, low, high : arrays of the shape without N
+        Samples of the photos in which a sum below is 0 have no ratio and are left out.
+    """
+    times = resamples(len(above), seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = above.sum(axis=0) / below.sum(axis=0)
+        drawn = np.tensordot(times, above, 1) / np.tensordot(times, below, 1)
+    drawn = np.where(np.isfinite(drawn), drawn, np.nan)
+    ratio = np.where(np.isfinite(ratio), ratio, np.nan)
+    with warnings.catch_warnings():  # of what is NaN in every sample
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    return ratio, low, high
+
+
+def over_seeds(summaries):
+    """How much each mean depends on the seed of training.
+
+    Parameters
+    ----------
+    summaries : list of DataFrame
+        The summary.csv of the same study, trained with one seed each.
+
+    Returns
+    -------
+    DataFrame
+        One row a model and measure, those that all summaries have: model, measure, seeds (their
+        number S), mean, sd (S - 1 below) and low, high: the 95 % interval of Student's t for the
+        mean over training seeds, mean -+ t sd / sqrt(S), wide for few seeds (3: 2.5 sd). With one
+        seed, or where a value is NaN, sd, low and high are NaN; a row that no training changes
+        has sd 0 and low = high = mean.
+
+    Raises
+    ------
+    ValueError
+        For no summary at all, or one without a column model, or with a model twice.
+    """
+    if not summaries or not all("model" in summary for summary in summaries):
+        raise ValueError(f"summaries: expected tables with a column model, got {len(summaries)}")
+    if any(summary["model"].duplicated().any() for summary in summaries):
+        raise ValueError("summaries: expected each model once a table, got one more than once")
+    tables = [summary.set_index("model") for summary in summaries]
+    measures = [m for m in tables[0] if all({m, f"{m}_low"} <= set(t.columns) for t in tables)]
+    models = [model for model in tables[0].index if all(model in t.index for t in tables)]
+    count = len(tables)
+    rows = []
+    for model, measure in itertools.product(models, measures):
+        values = np.array([table.loc[model, measure] for table in tables], float)
+        mean = values.mean()
+        sd = values.std(ddof=1) if count > 1 else np.nan
+        half = stdtrit(count - 1, 0.975) * sd / np.sqrt(count) if count > 1 else np.nan
+        rows.append((model, measure, count, mean, sd, mean - half, mean + half))
+    columns = ["model", "measure", "seeds", "mean", "sd", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _effect_size(differences):
@@ -95,8 +187,15 @@ def _by_photo(metrics):
 
 def _interval(values, seed):
     """95 % percentile bootstrap interval of the mean of each column of `values` (N, K)."""
-    count = len(values)
-    random = np.random.default_rng(seed)
-    times = random.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)  # a photo drawn
     mean = values.mean(axis=0)
-    return mean + np.percentile(times @ (values - mean) / count, [2.5, 97.5], axis=0)
+    moved = resamples(len(values), seed) @ (values - mean) / len(values)
+    return mean + np.percentile(moved, [2.5, 97.5], axis=0)
+
+
+@functools.lru_cache(maxsize=2)  # 22 MB for 1,400 photos, and most of the time that a mean costs
+def resamples(count, seed):
+    """How often each of `count` photos is in each of 2,000 samples with replacement: float64."""
+    random = np.random.default_rng(seed)
+    times = random.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
+    times.flags.writeable = False  # it is shared
+    return times

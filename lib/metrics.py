@@ -1,9 +1,11 @@
 """Measures of a colorization: arrays in, numbers out, one value a photo.
 
 Conventions: `true` before `pred`. `rgb` is uint8, shape (N, H, W, 3); `ab` is float, shape
-(N, H, W, 2), in CIELAB units. A measure gives a float64 array of shape (N,) and raises ValueError
-for another shape or dtype, for shapes that differ, for NaN or infinity, and for no photo at all.
-`summarize` and `paired_difference`, from `lib.intervals`, make means with intervals of the values.
+(N, H, W, 2), in CIELAB units. A measure gives a float64 array of shape (N,), computed in float32
+by `lib.pixels`, and raises ValueError for another shape or dtype, for shapes that differ, for NaN
+or infinity, and for no photo at all. One photo and photos of one pixel are measured like others;
+only SSIM needs 7 pixels a side. `lib.evaluate` measures whole tables, `lib.intervals` makes means
+with intervals of them, `lib.realism` has the measure that no single photo has.
 
 A measure of RGB sees a picture with the true L, so even grey photos do well: about 21 to 24 dB of
 PSNR. A difference of 1 dB is not a result.
@@ -14,26 +16,31 @@ Hasler, Suesstrunk (2003), Measuring colourfulness in natural images.
 Wang, Bovik, Sheikh, Simoncelli (2004), Image quality assessment: from error visibility to
 structural similarity. Sharma, Wu, Dalal (2005), The CIEDE2000 color-difference formula.
 Zhang, Isola, Efros (2016), Colorful image colorization.
+Särndal, Swensson, Wretman (1992), Model assisted survey sampling, section 5.6 (ratios).
 """
 
 import numpy as np
-from skimage.color import deltaE_ciede2000
-from skimage.metrics import structural_similarity
+from keras import ops
 
-from lib import lab
+from lib import lab, pixels
 from lib.intervals import paired_difference, summarize  # metrics.summarize is part of this module
+from lib.pixels import BINS, COLORS, PEAK, SSIM_WINDOW
 
 __all__ = [
+    "COLORS",
     "MEASURES",
+    "SET_MEASURES",
     "ab_bin_weights",
     "ab_histogram",
     "auc",
     "auc_rebalanced",
+    "color_classes",
     "colorfulness",
     "delta_e_2000",
-    "evaluate",
     "paired_difference",
+    "pooled_share",
     "psnr",
+    "psnr_of",
     "recolor",
     "rmse_ab",
     "rmse_rgb",
@@ -49,14 +56,14 @@ MEASURES = {  # column of metrics.csv: (label, unit, which value is better)
     "delta_e_2000": ("CIEDE2000", "ΔE00", "lower"),
     "colorfulness": ("Colorfulness", "8-bit levels", "truth"),
     "auc": ("AuC", "%", "higher"),
+    "auc_rebalanced": ("AuC rebalanced", "%", "higher"),
 }
-PEAK = 255.0  # largest 8-bit level
+SET_MEASURES = {  # column of summary.csv alone: a value of all photos together, not of each
+    "colorfulness_ratio": ("Colorfulness / truth’s", "", "one"),
+    "kid": ("KID × 1000", "", "lower"),
+}
 PSNR_CAP = 100.0  # dB; identical pictures would give infinity, and no mean
-SSIM_WINDOW = 7  # pixels a side
-AUC_STEPS = 151  # thresholds 0, 1, ..., 150 CIELAB units (Zhang et al.)
-BIN_SIZE = 10.0  # CIELAB units a side of an ab bin (Zhang et al.)
-BINS = 23  # bins an axis, centred on -110, -100, ..., 110
-CHUNK = 32  # photos that `evaluate` and `recolor` hold in floating point at a time
+CHUNK = 32  # photos held in floating point at a time
 
 
 def rmse_ab(ab_true, ab_pred):
@@ -64,7 +71,7 @@ def rmse_ab(ab_true, ab_pred):
 
     In CIELAB units, 0 (identical) upwards. On the raw prediction, before it is made to fit sRGB.
     """
-    return _each(_rmse, *_ab_pair(ab_true, ab_pred))
+    return _each(pixels.rmse, *_ab_pair(ab_true, ab_pred))
 
 
 def rmse_rgb(rgb_true, rgb_pred):
@@ -73,7 +80,7 @@ def rmse_rgb(rgb_true, rgb_pred):
     sqrt(1/(3MN) sum (pred - true)^2) over the M x N pixels and the 3 channels. The paper does not
     say its scale or how it pools; 8-bit RGB and one value a photo are this project's choice.
     """
-    return _each(_rmse, *_rgb_pair(rgb_true, rgb_pred))
+    return _each(pixels.rmse, *_rgb_pair(rgb_true, rgb_pred))
 
 
 def psnr(rgb_true, rgb_pred):
@@ -82,7 +89,11 @@ def psnr(rgb_true, rgb_pred):
     Capped at `PSNR_CAP` = 100 dB, which is also the answer for identical pictures. For one photo
     it says the same as `rmse_rgb`; the means over photos differ.
     """
-    rmse = rmse_rgb(rgb_true, rgb_pred)
+    return psnr_of(rmse_rgb(rgb_true, rgb_pred))
+
+
+def psnr_of(rmse):
+    """`psnr` from values of `rmse_rgb`."""
     return np.minimum(20 * np.log10(PEAK / np.maximum(rmse, 1e-9)), PSNR_CAP)
 
 
@@ -91,14 +102,13 @@ def ssim(rgb_true, rgb_pred):
 
     Mean over pixels and the 3 channels of
     (2 m_t m_p + C1)(2 s_tp + C2) / ((m_t^2 + m_p^2 + C1)(s_t^2 + s_p^2 + C2)), with means m and
-    (co)variances s in a uniform 7 x 7 window, C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2.
-    Raises ValueError for pictures of less than 7 pixels a side.
+    sample (co)variances s in a uniform 7 x 7 window that lies inside the photo,
+    C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2. Raises ValueError for less than 7 pixels a side.
     """
     true, pred = _rgb_pair(rgb_true, rgb_pred)
     if min(true.shape[1:3]) < SSIM_WINDOW:
         raise ValueError(f"rgb_true: expected {SSIM_WINDOW} pixels a side, got {true.shape[1:3]}")
-    options = {"win_size": SSIM_WINDOW, "channel_axis": -1, "data_range": PEAK}
-    return _each(lambda t, p: structural_similarity(t, p, **options), true, pred)
+    return _each(pixels.ssim, true, pred)
 
 
 def delta_e_2000(rgb_true, rgb_pred):
@@ -106,8 +116,12 @@ def delta_e_2000(rgb_true, rgb_pred):
 
     Sharma et al. (2005) with kL = kC = kH = 1. L counts too: clipping to sRGB can change it.
     """
-    true, pred = _rgb_pair(rgb_true, rgb_pred)
-    return _each(lambda t, p: _delta_e(_to_lab(t), _to_lab(p)), true, pred)
+
+    def mean(true, pred):
+        both = [lab.rgb_to_lab(rgb / PEAK) for rgb in (true, pred)]
+        return ops.mean(pixels.delta_e_2000(*both), axis=(1, 2))
+
+    return _each(mean, *_rgb_pair(rgb_true, rgb_pred))
 
 
 def colorfulness(rgb):
@@ -115,9 +129,10 @@ def colorfulness(rgb):
 
     With rg = R - G and yb = (R + G)/2 - B, signed: M = sqrt(var_rg + var_yb) +
     0.3 sqrt(mean_rg^2 + mean_yb^2). Some systems take |rg| and |yb| first: another measure.
-    Neither end is best: compare with the colorfulness of the true photo.
+    Neither end is best: compare with the colorfulness of the true photo. A photo of one pixel has
+    no variance, only the second term.
     """
-    return _each(_colorfulness, _rgb(rgb, "rgb"))
+    return _each(pixels.colorfulness, _rgb(rgb, "rgb"))
 
 
 def auc(ab_true, ab_pred):
@@ -126,26 +141,47 @@ def auc(ab_true, ab_pred):
     The share of pixels whose error sqrt(da^2 + db^2) is at most t, averaged over the thresholds
     t = 0, 1, ..., 150.
     """
-    return _each(lambda t, p: 100 * _share_within(t, p).mean(), *_ab_pair(ab_true, ab_pred))
+
+    def mean(true, pred):
+        return 100 * ops.mean(pixels.share_within(true, pred), axis=(1, 2))
+
+    return _each(mean, *_ab_pair(ab_true, ab_pred))
 
 
 def auc_rebalanced(ab_true, ab_pred, weights):
-    """`auc` with each pixel weighted by the bin of its true ab, in %, 0 to 100.
+    """`auc` with each pixel weighted by the bin of its true ab, in %, pooled over all photos.
 
-    `weights`, shape (23, 23), positive, comes from `ab_bin_weights`. Weights are normalized within
-    each photo, so that a photo of common colours counts as much in the mean as one of rare ones;
-    Zhang et al. (2016) pool the pixels of all photos.
+    `weights`, shape (23, 23), positive, comes from `ab_bin_weights` of the true photos themselves:
+    then each bin that occurs counts the same. Zhang et al. (2016) take the frequencies of a million
+    training photos; those of some thousand leave almost all weight to a handful of pixels, whose
+    colours the training photos happen to lack. Like theirs, the value is one of all pixels of all
+    photos, 0 to 100: it is the mean of what is given here, see `pooled_share`.
     """
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (BINS, BINS) or not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError(
             f"weights: expected ({BINS}, {BINS}), finite, above 0, got {weights.shape}"
         )
+    flat = weights.ravel().astype(np.float32)
 
-    def one(true, pred):
-        return 100 * np.average(_share_within(true, pred), weights=weights[_bins(true)])
+    def sums(true, pred):
+        weight, share = ops.take(flat, pixels.ab_bin(true)), pixels.share_within(true, pred)
+        return ops.stack([ops.mean(weight * share, (1, 2)), ops.mean(weight, (1, 2))], axis=-1)
 
-    return _each(one, *_ab_pair(ab_true, ab_pred))
+    return pooled_share(*_each(sums, *_ab_pair(ab_true, ab_pred)).T)
+
+
+def pooled_share(weighted, weight):
+    """Values of photos, in %, whose mean is the ratio of two sums: float64 (N,).
+
+    With `weighted` w_i s_i and `weight` w_i of the photos, both (N,), and the ratio R = sum of
+    w_i s_i / sum of w_i, photo i has the value R + (w_i s_i - R w_i) / mean of w. Their mean is R
+    and their spread is what moves R, so that means, differences and intervals over photos are
+    those of the pooled ratio (to first order). A photo of rare colours weighs more: its value can
+    be below 0 or above 100. Where every s_i is the same, so is every value.
+    """
+    ratio = weighted.sum() / weight.sum()
+    return 100 * (ratio + (weighted - ratio * weight) / weight.mean())
 
 
 def ab_histogram(ab_true):
@@ -153,8 +189,11 @@ def ab_histogram(ab_true):
 
     Bin centres lie 10 CIELAB units apart, from -110 to 110; values beyond go to the last bin.
     """
-    rows, columns = _bins(_ab(ab_true, "ab_true"))
-    counts = np.bincount((rows * BINS + columns).ravel(), minlength=BINS**2)
+    ab_true = _ab(ab_true, "ab_true")
+    counts = np.zeros(BINS**2, np.int64)
+    for chunk in _chunks(ab_true):
+        bins = ops.convert_to_numpy(pixels.ab_bin(chunk))
+        counts += np.bincount(bins.ravel(), minlength=BINS**2)
     return counts.reshape(BINS, BINS)
 
 
@@ -163,8 +202,8 @@ def ab_bin_weights(histogram, smoothing=0.0):
 
     w = 1 / ((1 - smoothing) p + smoothing / Q), with p the share of pixels in a bin and Q the
     number of bins that are not empty (Zhang et al. 2016, equation 4, without their blur of p).
-    `smoothing` 0 balances the bins fully, 1 gives every bin weight 1. An empty bin gets the weight
-    of the rarest bin that is not empty.
+    `smoothing` 0, their choice for the AuC, balances the bins fully, 1 gives every bin weight 1. An
+    empty bin gets the weight of the rarest bin that is not empty.
     """
     histogram = np.asarray(histogram, dtype=np.float64)
     if histogram.shape != (BINS, BINS) or not 0 < histogram.sum() < np.inf or histogram.min() < 0:
@@ -178,78 +217,38 @@ def ab_bin_weights(histogram, smoothing=0.0):
     return weights / (share * weights).sum()
 
 
+def color_classes(ab):
+    """Colour class of each pixel, int (N, H, W): its place in `COLORS`.
+
+    "grey" has a chroma sqrt(a^2 + b^2) below 10 CIELAB units. The others are sectors of the hue
+    angle atan2(b, a) in degrees, from the first border up to below the second: red 350 to 45,
+    orange (skin and wood, too) 45 to 80, yellow 80 to 110, green 110 to 165, cyan 165 to 225,
+    blue 225 to 310 (sRGB's blue is at 306), purple 310 to 350. The borders are this project's.
+    """
+    chunks = [ops.convert_to_numpy(pixels.color_class(chunk)) for chunk in _chunks(_ab(ab, "ab"))]
+    return np.concatenate(chunks)
+
+
 def recolor(rgb_true, ab_pred):
     """The true L with a predicted ab, clipped to sRGB: uint8 (N, H, W, 3)."""
-    rgb, ab = _photos_and_ab(rgb_true, ab_pred)
-    chunks = [slice(i, i + CHUNK) for i in range(0, len(rgb), CHUNK)]
-    return np.concatenate([_recolor(_to_lab(rgb[chunk]), ab[chunk]) for chunk in chunks])
-
-
-def evaluate(rgb_true, ab_pred):
-    """All `MEASURES` of a prediction: dict of column to float64 (N,).
-
-    Those of RGB are taken on `recolor(rgb_true, ab_pred)`, so on what a viewer gets; `rmse_ab` and
-    `auc` on the raw `ab_pred`. Memory beyond the inputs stays that of 32 photos.
-    """
-    rgb, ab = _photos_and_ab(rgb_true, ab_pred)
-    chunks = [slice(i, i + CHUNK) for i in range(0, len(rgb), CHUNK)]
-    parts = [_evaluate(rgb[chunk], ab[chunk]) for chunk in chunks]
-    return {column: np.concatenate([part[column] for part in parts]) for column in MEASURES}
-
-
-def _evaluate(rgb_true, ab_pred):
-    lab_true = _to_lab(rgb_true)
-    ab_true = lab_true[..., 1:]
-    rgb_pred = _recolor(lab_true, ab_pred)
-    return {
-        "rmse_ab": rmse_ab(ab_true, ab_pred),
-        "rmse_rgb": rmse_rgb(rgb_true, rgb_pred),
-        "psnr": psnr(rgb_true, rgb_pred),
-        "ssim": ssim(rgb_true, rgb_pred),
-        "delta_e_2000": _each(_delta_e, lab_true, _to_lab(rgb_pred)),
-        "colorfulness": colorfulness(rgb_pred),
-        "auc": auc(ab_true, ab_pred),
-    }
+    rgb, ab = _rgb(rgb_true, "rgb_true"), _ab(ab_pred, "ab_pred")
+    _same(rgb, ab, "ab_pred", axes=3)
+    colored = np.empty(rgb.shape, np.uint8)
+    for start in range(0, len(rgb), CHUNK):
+        part = slice(start, start + CHUNK)
+        colored[part] = ops.convert_to_numpy(pixels.recolor(lab.rgb_to_lab(rgb[part]), ab[part]))
+    return colored
 
 
 def _each(measure, *arrays):
-    """`measure` of each photo: little memory, and arrays that fit the processor's cache."""
-    return np.array([measure(*photos) for photos in zip(*arrays, strict=True)], dtype=np.float64)
+    """`measure`, on tensors, of some photos at a time."""
+    parts = zip(*(_chunks(array) for array in arrays), strict=True)
+    return np.concatenate([ops.convert_to_numpy(measure(*part)) for part in parts]).astype(float)
 
 
-def _rmse(true, pred):
-    return np.sqrt(np.square(np.subtract(pred, true, dtype=np.float64)).mean())
-
-
-def _delta_e(lab_true, lab_pred):
-    return deltaE_ciede2000(lab_true, lab_pred, channel_axis=-1).mean(dtype=np.float64)
-
-
-def _colorfulness(rgb):
-    red, green, blue = np.moveaxis(rgb.astype(np.float64), -1, 0)
-    rg, yb = red - green, (red + green) / 2 - blue
-    return np.sqrt(rg.var() + yb.var()) + 0.3 * np.hypot(rg.mean(), yb.mean())
-
-
-def _share_within(ab_true, ab_pred):
-    """For each pixel, the share of the thresholds 0, 1, ..., 150 that its error does not exceed."""
-    error = np.sqrt(np.square(np.subtract(ab_pred, ab_true, dtype=np.float64)).sum(axis=-1))
-    return np.clip(AUC_STEPS - np.ceil(error), 0, AUC_STEPS) / AUC_STEPS
-
-
-def _bins(ab):
-    """Row (a) and column (b) of each pixel's bin."""
-    index = np.floor(ab / BIN_SIZE + 0.5).astype(np.int64) + BINS // 2
-    return tuple(np.moveaxis(np.clip(index, 0, BINS - 1), -1, 0))
-
-
-def _to_lab(rgb):
-    return np.asarray(lab.rgb_to_lab(rgb))
-
-
-def _recolor(lab_true, ab_pred):
-    rgb = lab.lab_to_rgb(np.concatenate([lab_true[..., :1], ab_pred], axis=-1))
-    return np.rint(np.asarray(rgb) * PEAK).astype(np.uint8)
+def _chunks(array):
+    for start in range(0, len(array), CHUNK):
+        yield ops.convert_to_tensor(array[start : start + CHUNK], dtype="float32")
 
 
 def _array(values, name, channels):
@@ -276,18 +275,11 @@ def _ab(values, name):
 
 
 def _rgb_pair(true, pred):
-    true, pred = _rgb(true, "rgb_true"), _rgb(pred, "rgb_pred")
-    return _same(true, pred, "rgb_pred")
+    return _same(_rgb(true, "rgb_true"), _rgb(pred, "rgb_pred"), "rgb_pred")
 
 
 def _ab_pair(true, pred):
-    true, pred = _ab(true, "ab_true"), _ab(pred, "ab_pred")
-    return _same(true, pred, "ab_pred")
-
-
-def _photos_and_ab(rgb_true, ab_pred):
-    rgb, ab = _rgb(rgb_true, "rgb_true"), _ab(ab_pred, "ab_pred")
-    return _same(rgb, ab, "ab_pred", axes=3)
+    return _same(_ab(true, "ab_true"), _ab(pred, "ab_pred"), "ab_pred")
 
 
 def _same(true, pred, name, axes=4):

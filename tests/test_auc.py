@@ -10,8 +10,8 @@ from lib import metrics
 def test_auc_of_a_constant_error_in_closed_form(error):
     true = np.zeros((1, 4, 4, 2))
     expected = 100 * np.mean([error <= threshold for threshold in range(151)])
-    np.testing.assert_allclose(metrics.auc(true, true + [0, error]), expected)
-    np.testing.assert_allclose(metrics.auc(true, true - [error, 0]), expected)
+    np.testing.assert_allclose(metrics.auc(true, true + [0, error]), expected, rtol=1e-6)
+    np.testing.assert_allclose(metrics.auc(true, true - [error, 0]), expected, rtol=1e-6)
 
 
 def test_auc_averages_over_pixels():
@@ -59,10 +59,41 @@ def test_rebalanced_auc_in_closed_form():
     np.testing.assert_allclose(metrics.auc_rebalanced(true, pred, weights), 50)
 
 
+def test_rebalanced_auc_is_that_of_all_pixels_of_all_photos():
+    random = np.random.default_rng(3)
+    true = random.normal(0, 30, (6, 5, 4, 2)) * np.linspace(0.1, 1, 6).reshape(6, 1, 1, 1)
+    pred = true + random.normal(0, 20, true.shape)
+    weights = metrics.ab_bin_weights(metrics.ab_histogram(true))
+    values = metrics.auc_rebalanced(true, pred, weights)
+    # As one photo of all pixels, which has nothing to pool.
+    pooled = metrics.auc_rebalanced(*(ab.reshape(1, 30, 4, 2) for ab in (true, pred)), weights)
+    assert values.shape == (6,) and values.std() > 0.1
+    np.testing.assert_allclose(values.mean(), pooled, rtol=1e-6)
+    # And by hand: each bin that occurs counts the same.
+    error = np.linalg.norm(pred - true, axis=-1)
+    share = np.mean([error <= threshold for threshold in range(151)], axis=0)
+    bins = (np.floor(true / 10 + 0.5) @ [1000, 1]).ravel()
+    means = [share.ravel()[bins == one].mean() for one in np.unique(bins)]
+    np.testing.assert_allclose(values.mean(), 100 * np.mean(means), rtol=1e-5)
+
+
+def test_pooled_share_has_the_spread_of_a_ratio():
+    """Mean and variance of the values are those of the ratio, by the delete-one jackknife."""
+    random = np.random.default_rng(4)
+    weight = random.uniform(0.1, 3, 200)
+    weighted = weight * random.uniform(0.5, 1, 200)
+    values = metrics.pooled_share(weighted, weight)
+    np.testing.assert_allclose(values.mean(), 100 * weighted.sum() / weight.sum())
+    left = 100 * (weighted.sum() - weighted) / (weight.sum() - weight)
+    jackknife = np.sqrt(199 / 200 * np.square(left - left.mean()).sum())
+    np.testing.assert_allclose(values.std(ddof=1) / np.sqrt(200), jackknife, rtol=0.02)
+    np.testing.assert_allclose(metrics.pooled_share(weight, weight), 100)
+
+
 def test_equal_weights_change_nothing():
     true, pred = np.random.default_rng(0).normal(0, 40, (2, 3, 5, 4, 2))
     equal = metrics.auc_rebalanced(true, pred, np.ones((23, 23)))
-    np.testing.assert_allclose(equal, metrics.auc(true, pred))
+    np.testing.assert_allclose(equal, metrics.auc(true, pred), rtol=1e-5)
 
 
 def test_bad_weights_are_refused():

@@ -20,20 +20,18 @@ def test_gray():
 
 
 def test_mean_ab_weighs_pixels_not_batches():
-    batches = [np.float32([[10, 0]]), np.float32([[0, 2], [2, 2], [0, 0]])]
-    np.testing.assert_allclose(baselines.fit_mean_ab(batches), [3, 1])
+    batches = [np.float32([[9, 10, 0]]), np.float32([[5, 0, 2], [9, 2, 2], [3, 0, 0]])]
+    np.testing.assert_allclose(baselines.fit(batches).mean_ab, [3, 1])
 
 
 def test_mean_ab_of_batches_equals_mean_of_all():
-    ab = LAB[..., 1:]
-    np.testing.assert_allclose(
-        baselines.fit_mean_ab(iter([ab[:4], ab[4:]])), ab.reshape(-1, 2).mean(axis=0), rtol=1e-4
-    )
+    fitted = baselines.fit(iter([LAB[:4], LAB[4:]]))
+    np.testing.assert_allclose(fitted.mean_ab, LAB[..., 1:].mean(axis=(0, 1, 2)), rtol=1e-4)
 
 
 def test_mean_ab_adds_up_in_float64():
-    batches = (np.full((1000, 2), 0.1, np.float32) for _ in range(500))
-    np.testing.assert_allclose(baselines.fit_mean_ab(batches), np.float32(0.1), rtol=1e-12)
+    batches = (np.full((1000, 3), 0.1, np.float32) for _ in range(500))
+    np.testing.assert_allclose(baselines.fit(batches).mean_ab, np.float32(0.1), rtol=1e-12)
 
 
 def test_predict_mean_ab():
@@ -44,7 +42,7 @@ def test_predict_mean_ab():
 
 def test_l_lookup_by_hand():
     pixels = [[10.4, 1, 1], [9.5, 3, 5], [20.0, -6, 0], [20.49, -8, 0], [80.0, 7, 7]]
-    table = baselines.fit_l_lookup([np.float32(pixels[:2]), np.float32(pixels[2:])])
+    table = baselines.fit([np.float32(pixels[:2]), np.float32(pixels[2:])]).l_lookup
     assert table.shape == (101, 2) and table.dtype == np.float64
     np.testing.assert_allclose(table[10], [2, 3])
     np.testing.assert_allclose(table[20], [-7, 0])
@@ -68,13 +66,14 @@ def test_predict_l_lookup_takes_the_row_of_the_rounded_lightness():
 def test_lookup_recovers_a_colour_that_depends_on_lightness():
     lightness = np.floor(LIGHTNESS + 0.5)
     ab = np.concatenate([lightness / 2, 30 - lightness], axis=-1)
-    table = baselines.fit_l_lookup([np.concatenate([lightness, ab], axis=-1)])
+    table = baselines.fit([np.concatenate([lightness, ab], axis=-1)]).l_lookup
     np.testing.assert_allclose(baselines.predict_l_lookup(lightness, table), ab, atol=1e-4)
 
 
 def test_baselines_are_ordered_on_what_they_were_fitted_to():
-    mean = baselines.predict_mean_ab(LIGHTNESS, baselines.fit_mean_ab([LAB[..., 1:]]))
-    lookup = baselines.predict_l_lookup(LIGHTNESS, baselines.fit_l_lookup([LAB]))
+    fitted = baselines.fit([LAB])
+    mean = baselines.predict_mean_ab(LIGHTNESS, fitted.mean_ab)
+    lookup = baselines.predict_l_lookup(LIGHTNESS, fitted.l_lookup)
     assert error(lookup) < error(mean) < error(baselines.predict_gray(LIGHTNESS))
 
 
@@ -94,9 +93,9 @@ def test_random_photo_is_the_ab_of_the_drawn_photos():
 
 
 def test_no_pixels_are_refused():
-    for fit in (baselines.fit_mean_ab, baselines.fit_l_lookup):
+    for batches in ([], [LAB[:0]]):
         with pytest.raises(ValueError, match="at least one pixel"):
-            fit([])
+            baselines.fit(batches)
     with pytest.raises(ValueError, match="rows"):
         baselines.draw_photos([], 3)
 
@@ -105,10 +104,8 @@ def test_no_pixels_are_refused():
 def test_nan_is_refused(bad):
     broken = LAB.copy()
     broken[0, 0, 0, 1] = bad
-    with pytest.raises(ValueError, match="ab_batches"):
-        baselines.fit_mean_ab([broken[..., 1:]])
     with pytest.raises(ValueError, match="lab_batches"):
-        baselines.fit_l_lookup([broken])
+        baselines.fit([broken])
     with pytest.raises(ValueError, match="mean_ab"):
         baselines.predict_mean_ab(LIGHTNESS, [0, bad])
     with pytest.raises(ValueError, match="lightness"):
@@ -120,14 +117,12 @@ def test_network_units_are_refused_as_lightness():
     with pytest.raises(ValueError, match="expected L in 0..100"):
         baselines.predict_l_lookup(scaled, np.zeros((101, 2)))
     with pytest.raises(ValueError, match="expected L in 0..100"):
-        baselines.fit_l_lookup([LAB * 2.55])
+        baselines.fit([LAB * 2.55])
 
 
 def test_wrong_shapes_are_refused():
-    with pytest.raises(ValueError, match="ab_batches"):
-        baselines.fit_mean_ab([LAB])
     with pytest.raises(ValueError, match="lab_batches"):
-        baselines.fit_l_lookup([LAB[..., 1:]])
+        baselines.fit([LAB[..., 1:]])
     with pytest.raises(ValueError, match="lightness"):
         baselines.predict_gray(LIGHTNESS[..., 0])
     with pytest.raises(ValueError, match="mean_ab"):

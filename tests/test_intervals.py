@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import metrics
+from lib import intervals, metrics
 
 
 def long_table(values):
@@ -112,3 +112,93 @@ def test_unknown_model_or_measure_is_refused():
         metrics.paired_difference(table, "rmse_ab", "gan", "gray")
     with pytest.raises(ValueError, match="psnr"):
         metrics.paired_difference(table, "psnr", "cnn", "gray")
+
+
+# Ratios and seeds
+
+
+def test_ratio_to_truth_by_hand():
+    table = long_table({"truth": [10.0, 30.0], "gray": [0.0, 0.0], "cnn": [15.0, 15.0]})
+    table = table.rename(columns={"rmse_ab": "colorfulness"})
+    ratio = metrics_of(intervals.ratio_to_truth(table))
+    assert ratio["truth"] == [1, 1, 1] and ratio["gray"] == [0, 0, 0]
+    assert ratio["cnn"] == [0.75, 0.5, 1.5]  # of means; samples of one photo alone at the ends
+
+
+def metrics_of(ratio):
+    columns = ["colorfulness_ratio", "colorfulness_ratio_low", "colorfulness_ratio_high"]
+    assert list(ratio) == ["model", *columns]
+    return {row[1]: list(row[2:]) for row in ratio.itertuples()}
+
+
+def test_interval_of_a_ratio_is_that_of_its_linearization():
+    random = np.random.default_rng(6)
+    below = random.uniform(1, 3, 1000)
+    above = below * random.uniform(0.4, 0.8, 1000)
+    ratio, low, high = intervals.bootstrap_ratio(above, below)
+    spread = np.std(above - ratio * below) / below.mean() / np.sqrt(1000)
+    np.testing.assert_allclose([low, high], ratio + 1.96 * spread * np.array([-1, 1]), rtol=5e-3)
+
+
+def test_ratios_without_anything_below_are_nan():
+    assert np.isnan(intervals.bootstrap_ratio(np.ones(3), np.zeros(3))).all()
+    table = long_table({"truth": [0.0, 0.0], "cnn": [1.0, 2.0]})
+    ratio = intervals.ratio_to_truth(table, "rmse_ab")
+    assert ratio.drop(columns="model").isna().all(axis=None)
+    with pytest.raises(ValueError, match="truth"):
+        intervals.ratio_to_truth(long_table({"cnn": [1.0, 2.0]}), "rmse_ab")
+
+
+def test_resamples_hold_as_many_photos_and_are_shared():
+    times = intervals.resamples(7, 0)
+    assert times.shape == (2000, 7) and (times.sum(axis=1) == 7).all()
+    assert intervals.resamples(7, 0) is times and not times.flags.writeable
+    assert (intervals.resamples(7, 1) != times).any()
+
+
+def seeds_of(values, measure="rmse_ab"):
+    return [
+        pd.DataFrame(
+            {
+                "model": ["gray", "cnn"],
+                measure: [13.0, value],
+                f"{measure}_low": [12.0, value - 1],
+                f"{measure}_high": [14.0, value + 1],
+            }
+        )
+        for value in values
+    ]
+
+
+def test_spread_over_seeds_with_students_t():
+    found = intervals.over_seeds(seeds_of([10.0, 11.0, 12.0]))
+    assert list(found) == ["model", "measure", "seeds", "mean", "sd", "low", "high"]
+    cnn = found.set_index("model").loc["cnn"]
+    assert (cnn["measure"], cnn.seeds, cnn["mean"], cnn.sd) == ("rmse_ab", 3, 11.0, 1.0)
+    half = 4.302653 / np.sqrt(3)  # Student's t table: 0.975, 2 degrees of freedom
+    np.testing.assert_allclose([cnn.low, cnn.high], [11 - half, 11 + half], rtol=1e-6)
+    gray = found.set_index("model").loc["gray"]
+    assert (gray["mean"], gray.sd, gray.low, gray.high) == (13, 0, 13, 13)
+
+
+def test_one_seed_has_no_spread():
+    found = intervals.over_seeds(seeds_of([10.0]))
+    assert found["mean"].tolist() == [13.0, 10.0] and (found.seeds == 1).all()
+    assert found[["sd", "low", "high"]].isna().all(axis=None)
+
+
+def test_seeds_take_what_all_summaries_have():
+    one, two = seeds_of([10.0, 11.0])
+    one = one.assign(kid=np.nan, kid_low=np.nan, kid_high=np.nan)
+    two = two.assign(kid=1.0, kid_low=0.0, kid_high=2.0)
+    found = intervals.over_seeds([one, two[two.model == "cnn"]])
+    assert found.model.tolist() == ["cnn", "cnn"] and found.measure.tolist() == ["rmse_ab", "kid"]
+    assert found.loc[found.measure == "kid", ["mean", "sd", "low", "high"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("summaries", [[], [pd.DataFrame({"rmse_ab": [1.0]})]])
+def test_seeds_without_a_table_are_refused(summaries):
+    with pytest.raises(ValueError, match="summaries"):
+        intervals.over_seeds(summaries)
+    with pytest.raises(ValueError, match="more than once"):
+        intervals.over_seeds([pd.concat(seeds_of([1.0, 2.0]))])

@@ -5,7 +5,7 @@ import pytest
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import lab, metrics
+from lib import lab, metrics, pixels
 
 # L1 a1 b1, L2 a2 b2, CIEDE2000: Sharma, Wu, Dalal (2005), table 1.
 SHARMA = [
@@ -70,9 +70,19 @@ def halves(left, right):
 def test_sharma_pairs():
     table = np.array(SHARMA)
     assert len(table) == 34
-    pairs = zip(table[:, None, :3], table[:, None, 3:6], strict=True)
-    values = [metrics._delta_e(true, pred) for true, pred in pairs]
-    np.testing.assert_allclose(values, table[:, 6], atol=1e-4)
+    lab_true, lab_pred = np.float32(table[:, :3]), np.float32(table[:, 3:6])
+    np.testing.assert_allclose(pixels.delta_e_2000(lab_true, lab_pred), table[:, 6], atol=2e-4)
+    np.testing.assert_allclose(pixels.delta_e_2000(lab_pred, lab_true), table[:, 6], atol=2e-4)
+
+
+def test_delta_e_of_pixels_agrees_with_float64():
+    """Near and far colours; opposite hues, where the formula jumps, may differ in float32."""
+    random = np.random.default_rng(1)
+    true = random.uniform([0, -100, -100], [100, 100, 100], (20_000, 3))
+    for pred in (true + random.normal(0, 5, true.shape), random.permutation(true)):
+        expected = color.deltaE_ciede2000(true, pred)
+        error = np.abs(pixels.delta_e_2000(np.float32(true), np.float32(pred)) - expected)
+        assert np.quantile(error, 0.999) < 5e-3 and error.mean() < 1e-4
 
 
 def test_delta_e_agrees_with_float64():
@@ -91,7 +101,16 @@ def test_psnr_agrees_with_scikit_image():
 def test_ssim_agrees_with_scikit_image():
     options = {"channel_axis": -1, "data_range": 255}
     expected = [structural_similarity(t, p, **options) for t, p in zip(TRUE, PRED, strict=True)]
-    np.testing.assert_allclose(metrics.ssim(TRUE, PRED), expected)
+    np.testing.assert_allclose(metrics.ssim(TRUE, PRED), expected, atol=2e-5)
+
+
+def test_ssim_of_saturated_areas_loses_nothing():
+    """Windows that are almost flat at the ends of the scale: where float32 could cancel."""
+    true = np.repeat(np.uint8([0, 1, 254, 255]), 30).reshape(1, 1, 120, 1)
+    true = np.broadcast_to(true, (1, 40, 120, 3)).copy()
+    pred = np.where(np.random.default_rng(2).random(true.shape) < 0.1, true ^ 1, true)
+    expected = structural_similarity(true[0], pred[0], channel_axis=-1, data_range=255)
+    np.testing.assert_allclose(metrics.ssim(true, pred), expected, atol=2e-5)
 
 
 def test_ssim_of_flat_pictures_in_closed_form():
@@ -161,54 +180,92 @@ def test_measures_of_rgb_are_symmetric_and_per_photo(measure):
     np.testing.assert_allclose(measure(TRUE[1:2], PRED[1:2]), values[1:2], rtol=1e-5)
 
 
-# Evaluation of a prediction
+# Pictures of a prediction
 
 
-def test_evaluate_gives_all_measures():
-    values = metrics.evaluate(TRUE, AB_PRED)
-    rgb_pred = metrics.recolor(TRUE, AB_PRED)
-    assert list(values) == list(metrics.MEASURES)
-    assert all(value.shape == (3,) and np.isfinite(value).all() for value in values.values())
-    for column in ("rmse_rgb", "psnr", "ssim", "delta_e_2000"):
-        expected = getattr(metrics, column)(TRUE, rgb_pred)
-        np.testing.assert_allclose(values[column], expected, rtol=1e-5)
-    np.testing.assert_allclose(values["colorfulness"], metrics.colorfulness(rgb_pred))
-    np.testing.assert_allclose(values["rmse_ab"], metrics.rmse_ab(AB_TRUE, AB_PRED), rtol=1e-5)
-    np.testing.assert_allclose(values["auc"], metrics.auc(AB_TRUE, AB_PRED), rtol=1e-5)
-
-
-def test_evaluate_of_the_truth():
-    values = metrics.evaluate(TRUE, AB_TRUE)
+def test_recolor_keeps_the_truth_and_cuts_what_srgb_cannot_show():
     np.testing.assert_array_equal(metrics.recolor(TRUE, AB_TRUE), TRUE)
-    assert (values["rmse_ab"] == 0).all() and (values["rmse_rgb"] == 0).all()
-    np.testing.assert_allclose(values["colorfulness"], metrics.colorfulness(TRUE))
+    beyond = metrics.recolor(TRUE, AB_TRUE + 500)
+    assert beyond.dtype == np.uint8 and beyond.shape == TRUE.shape
+    np.testing.assert_allclose(metrics.rmse_ab(AB_TRUE, AB_TRUE + 500), 500, rtol=1e-5)
 
 
-def test_evaluate_of_grey():
-    values = metrics.evaluate(TRUE, np.zeros_like(AB_TRUE))
+def test_recolored_grey_has_no_colorfulness():
     # Not quite 0: D65 as rounded in the standard leaves a grey 0.005 off in b, so that about one
     # pixel in a hundred rounds to another 8-bit level in blue.
-    np.testing.assert_allclose(values["colorfulness"], 0, atol=0.2)
-    expected = np.sqrt(np.square(AB_TRUE).mean(axis=(1, 2, 3)))
-    np.testing.assert_allclose(values["rmse_ab"], expected, rtol=1e-5)
-
-
-def test_raw_ab_counts_beyond_the_gamut():
-    beyond = AB_TRUE + 500
-    assert (metrics.evaluate(TRUE, beyond)["rmse_ab"] > 400).all()
-    assert metrics.recolor(TRUE, beyond).dtype == np.uint8
+    grey = metrics.recolor(TRUE, np.zeros_like(AB_TRUE))
+    np.testing.assert_allclose(metrics.colorfulness(grey), 0, atol=0.2)
 
 
 def test_chunks_change_nothing(monkeypatch):
-    whole = metrics.evaluate(TRUE, AB_PRED)
+    measures = [(m, TRUE, PRED) for m in RGB_MEASURES] + [
+        (m, AB_TRUE, AB_PRED) for m in AB_MEASURES
+    ]
+    whole = [measure(true, pred) for measure, true, pred in measures]
+    classes, colored = metrics.color_classes(AB_PRED), metrics.recolor(TRUE, AB_PRED)
     monkeypatch.setattr(metrics, "CHUNK", 2)
-    for column, values in metrics.evaluate(TRUE, AB_PRED).items():
-        np.testing.assert_allclose(values, whole[column], rtol=1e-5)
+    for values, (measure, true, pred) in zip(whole, measures, strict=True):
+        np.testing.assert_allclose(measure(true, pred), values, rtol=1e-6)
+    np.testing.assert_array_equal(metrics.color_classes(AB_PRED), classes)
+    np.testing.assert_array_equal(metrics.recolor(TRUE, AB_PRED), colored)
+
+
+# Undefined and smallest cases
+
+
+def test_one_pixel_is_measured():
+    true, pred = TRUE[:1, :1, :1], PRED[:1, :1, :1]
+    expected = np.sqrt(np.square(true.astype(float) - pred).mean())
+    np.testing.assert_allclose(metrics.rmse_rgb(true, pred), expected, rtol=1e-6)
+    red, green, blue = true.ravel().astype(float)
+    expected = 0.3 * np.hypot(red - green, (red + green) / 2 - blue)  # one pixel has no variance
+    np.testing.assert_allclose(metrics.colorfulness(true), expected, rtol=1e-6)
+    assert metrics.delta_e_2000(true, true) == 0 and metrics.psnr(true, true) == 100
+    assert metrics.auc(AB_TRUE[:1, :1, :1], AB_TRUE[:1, :1, :1]) == 100
+
+
+# Colour classes
+
+
+@pytest.mark.parametrize(
+    ("rgb", "expected"),
+    [
+        ("808080", "grey"),
+        ("FFFFFF", "grey"),
+        ("FF0000", "red"),
+        ("FFC0CB", "red"),  # pink
+        ("FFA500", "orange"),
+        ("E0AC69", "orange"),  # a skin
+        ("FFFF00", "yellow"),
+        ("00FF00", "green"),
+        ("228B22", "green"),  # forest
+        ("00FFFF", "cyan"),
+        ("0000FF", "blue"),
+        ("87CEEB", "blue"),  # sky
+        ("800080", "purple"),
+    ],
+)
+def test_named_colours_fall_into_their_class(rgb, expected):
+    pixel = np.uint8([[[list(bytes.fromhex(rgb))]]])
+    classes = metrics.color_classes(np.asarray(lab.rgb_to_lab(pixel))[..., 1:])
+    assert classes.shape == (1, 1, 1) and metrics.COLORS[classes[0, 0, 0]] == expected
+
+
+def test_borders_of_colour_classes():
+    angles = np.radians([0, 44.9, 45.1, 79.9, 80.1, 110.1, 165.1, 225.1, 310.1, 349.9, 350.1])
+    ab = 20 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)[None, None]
+    names = [metrics.COLORS[place] for place in metrics.color_classes(ab).ravel()]
+    first = ["red", "red", "orange", "orange", "yellow", "green", "cyan", "blue"]
+    assert names == [*first, "purple", "purple", "red"]
+    chroma = np.array([[[[9.99, 0.0], [0.0, 10.01], [0.0, 0.0]]]])
+    assert metrics.color_classes(chroma).ravel().tolist() == [0, metrics.COLORS.index("yellow"), 0]
 
 
 def test_measures_are_described():
     assert list(metrics.MEASURES)[:3] == ["rmse_ab", "rmse_rgb", "psnr"]
     assert {better for _, _, better in metrics.MEASURES.values()} == {"lower", "higher", "truth"}
+    assert {better for _, _, better in metrics.SET_MEASURES.values()} == {"lower", "one"}
+    assert not set(metrics.MEASURES) & set(metrics.SET_MEASURES)
 
 
 # Bad arguments
@@ -244,13 +301,13 @@ def test_bad_ab_is_refused(measure):
         measure(AB_TRUE, AB_PRED[:2])
 
 
-def test_evaluate_refuses_what_does_not_match():
+def test_recolor_refuses_what_does_not_match():
     with pytest.raises(ValueError, match="ab_pred"):
-        metrics.evaluate(TRUE, AB_PRED[:2])
+        metrics.recolor(TRUE, AB_PRED[:2])
     with pytest.raises(ValueError, match="ab_pred: expected finite"):
-        metrics.evaluate(TRUE, np.full_like(AB_PRED, np.inf))
+        metrics.recolor(TRUE, np.full_like(AB_PRED, np.inf))
     with pytest.raises(ValueError, match="rgb_true"):
-        metrics.evaluate(TRUE / 255, AB_PRED)
+        metrics.recolor(TRUE / 255, AB_PRED)
 
 
 def test_ssim_refuses_pictures_smaller_than_its_window():

@@ -1,0 +1,204 @@
+"""Do colorized photos, as a set, look like photos? KID, the kernel inception distance.
+
+The squared maximum mean discrepancy of two sets of features: 0 in expectation if both come from
+the same distribution, whatever single photos look like. The features are those of Keras's Xception
+(`NETWORK`), its last convolution averaged over the photo, so values compare only with values of
+the same network and weights, and not with published ones, which are of Inception. Unlike a Fréchet
+distance it is unbiased, and so it does with fewer photos than features.
+
+A colorized photo and its own truth show the same things, and comparing the two would flatter.
+So a photo is compared with other photos only: half of the photos, coloured, with the true photos
+of the other half. The mean of that over all ways to halve them is the mean over all pairs of
+different photos, which is what `kid` computes.
+
+References
+----------
+Binkowski, Sutherland, Arbel, Gretton (2018), Demystifying MMD GANs (KID, equation 4, kernel).
+Gretton, Borgwardt, Rasch, Schoelkopf, Smola (2012), A kernel two-sample test (lemma 6, the
+unbiased estimators). Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in
+GAN evaluation (photos are reduced by PIL, with its antialiasing).
+"""
+
+import functools
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+from PIL import Image
+
+from lib import devices, pixels
+from lib.intervals import resamples
+
+NETWORK = "Xception"
+LARGEST = 96  # pixels a side; larger photos are reduced to it, since features cost time
+SPLITS = 200  # random halves for the floor
+SCALE = 1000  # KID is small: tables hold KID x 1000
+BATCH = 32  # photos at once
+
+
+def reduced(rgb):
+    """Photos uint8 (N, H, W, 3), those of more than 96 pixels a side reduced to 96."""
+    longest = max(rgb.shape[1:3])
+    if longest <= LARGEST:
+        return rgb
+    size = [max(1, round(side * LARGEST / longest)) for side in rgb.shape[2:0:-1]]
+    small = np.empty((len(rgb), *size[::-1], 3), np.uint8)
+    for place, photo in enumerate(rgb):
+        small[place] = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
+    return small
+
+
+def features(xception, photos):
+    """Features of several sets of photos.
+
+    Parameters
+    ----------
+    xception : keras.Model
+        From `models.load_xception`.
+    photos : dict of name -> array (N, H, W, 3), uint8
+
+    Returns
+    -------
+    dict of name -> array (N, 2048), float32
+
+    Raises
+    ------
+    ValueError
+        If a set is empty.
+    """
+    mean = keras.layers.GlobalAveragePooling2D(dtype="float32")(xception.output)
+    network = functools.partial(keras.Model(xception.input, mean), training=False)
+    network = pixels.compiled(network, xla=devices.has_gpu())
+    found = {}
+    for name, rgb in photos.items():
+        if not len(rgb):
+            raise ValueError(f"{name}: expected at least one photo, got none")
+        starts = range(0, len(rgb), BATCH)
+        batches = [rgb[start : start + BATCH].astype(np.float32) / 127.5 - 1 for start in starts]
+        found[name] = np.concatenate([ops.convert_to_numpy(network(batch)) for batch in batches])
+    return found
+
+
+def kernel(x, y):
+    """The polynomial kernel (x . y / d + 1)^3 of all pairs: (N, d), (M, d) to float64 (N, M)."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise ValueError(f"expected features (N, d) and (M, d), got {x.shape} and {y.shape}")
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def mmd2(x, y):
+    """Unbiased squared maximum mean discrepancy of two independent samples, as in Binkowski et al.
+
+    mean of k(x_i, x_j) over i != j + mean of k(y_i, y_j) over i != j - 2 mean of k(x_i, y_j).
+    Features (N, d) and (M, d); a float, below 0 about half of the time if the distributions are
+    the same, NaN if either side has fewer than 2 photos.
+    """
+    inside = [_mean_of_pairs(kernel(one, one)) for one in (x, y)]
+    return float(sum(inside) - 2 * kernel(x, y).mean()) if min(len(x), len(y)) > 1 else np.nan
+
+
+def kid(true, pred, seed=0):
+    """KID of photos whose truth is known, from pairs of different photos.
+
+    The mean over i != j of k(p_i, p_j) + k(t_i, t_j) - k(p_i, t_j) - k(t_i, p_j): the mean of
+    `mmd2` over all ways to take the coloured photos of one half and the true ones of the other.
+    Unbiased, since photos of a pair are independent of each other; 0 where `pred` is `true`.
+
+    Parameters
+    ----------
+    true, pred : array (N, d)
+        Features of the same photos in the same order.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    value : float
+        NaN for fewer than 2 photos, as low and high.
+    low, high : float
+        95 % percentile interval of the bootstrap over photos that the other measures have, the
+        same samples; a photo that is drawn twice makes no pair with itself. Of Gaussian features
+        it held the true value in 93 to 96 of 100 sets; near 0 it is wider than it need be.
+    """
+    value, drawn = _bootstrap(true, pred, seed)
+    return value, *_ends(drawn)
+
+
+def paired_difference(features, model, reference, seed=0):
+    """By how much the KID x 1000 of `model` differs from that of `reference`.
+
+    `features` is a dict of row name to array (N, d), `truth` among them. Returns what
+    `intervals.paired_difference` returns, from the same samples of the photos for both: what moves
+    both alike, and that is most, is not in the interval. `effect_size` is None: there is no value
+    of a single photo that could vary.
+    """
+    pairs = [_bootstrap(features["truth"], features[name], seed) for name in (model, reference)]
+    (one, drawn), (other, drawn_other) = pairs
+    low, high = _ends(drawn - drawn_other)
+    result = {"difference": SCALE * (one - other), "low": SCALE * low, "high": SCALE * high}
+    return result | {"effect_size": None, "photos": len(features["truth"])}
+
+
+def floor(true, seed=0):
+    """What real photos score against other real photos: (mean, low, high).
+
+    `mmd2` of the true photos of one random half and the other, 200 times: the mean, near 0, and
+    the 2.5 and 97.5 percentiles. These say how far from 0 the KID of two such halves goes by
+    chance; they are no interval of the mean. NaN for fewer than 4 photos.
+    """
+    half, pairs = len(true) // 2, kernel(true, true)
+    if half < 2:
+        return (np.nan,) * 3
+    random, values = np.random.default_rng(seed), []
+    for _ in range(SPLITS):
+        order = random.permutation(len(true))
+        one, other = order[:half], order[half:]
+        inside = [_mean_of_pairs(pairs[np.ix_(part, part)]) for part in (one, other)]
+        values.append(sum(inside) - 2 * pairs[np.ix_(one, other)].mean())
+    return float(np.mean(values)), *np.percentile(values, [2.5, 97.5]).tolist()
+
+
+def table(features, seed=0):
+    """Columns of summary.csv: model, kid, kid_low, kid_high, all x 1000.
+
+    `features` is a dict of row name to array (N, d), `truth` among them, whose row has the `floor`.
+    """
+    truth = features["truth"]
+    rows = {
+        name: floor(truth, seed) if name == "truth" else kid(truth, found, seed)
+        for name, found in features.items()
+    }
+    values = SCALE * np.array(list(rows.values()))
+    columns = dict(zip(["kid", "kid_low", "kid_high"], values.T, strict=True))
+    return pd.DataFrame({"model": list(rows)} | columns)
+
+
+def _bootstrap(true, pred, seed):
+    """KID and its values in samples of the photos with replacement, NaN where there are no pairs.
+
+    One photo drawn again and again makes no pairs, either.
+    """
+    if np.shape(true) != np.shape(pred):
+        raise ValueError(f"pred: expected {np.shape(true)} as the truth, got {np.shape(pred)}")
+    across = kernel(true, pred)
+    pairs = kernel(true, true) + kernel(pred, pred) - across - across.T
+    np.fill_diagonal(pairs, 0)
+    times = resamples(len(pairs), seed)
+    weight = len(pairs) ** 2 - np.square(times).sum(axis=1)
+    total = np.einsum("rn,rn->r", times @ pairs, times)
+    drawn = np.divide(total, weight, out=np.full(len(times), np.nan), where=weight > 0)
+    return _mean_of_pairs(pairs), drawn
+
+
+def _ends(drawn):
+    """2.5 and 97.5 percentiles of what is not NaN; NaN if nothing is left."""
+    known = drawn[np.isfinite(drawn)]
+    return np.percentile(known, [2.5, 97.5]).tolist() if len(known) else [np.nan, np.nan]
+
+
+def _mean_of_pairs(values):
+    """Mean of a square matrix without its diagonal; NaN if nothing else is there."""
+    count = len(values)
+    return (values.sum() - np.trace(values)) / (count * (count - 1)) if count > 1 else np.nan
