@@ -1,44 +1,38 @@
-"""Colour any photo at its own size: from Python, from a notebook, from the command line.
-
-    python -m lib.colorize photo.jpg -o colored              colored/photo.jpg
-    python -m lib.colorize scan.tif album -o out --compare   folders too; comparisons beside
-    python -m lib.colorize old.png -o new.png --study quick --model cnn --render-factor 8
+"""Colour any photo at its own size. The command line is `python -m lib.colorize`, see `color_cli`.
 
 A network sees a reduced copy of the photo and gives its ab; ab is enlarged along the photo's edges
 and the photo's own L is kept: only rounding moves it. A colour that sRGB cannot show becomes paler
 at the same L and hue. Photos are uint8 or uint16: (H, W) grey, (H, W, 3) RGB, (H, W, 4) with alpha.
-Without --study the model is that of results/flickr8k, or else the newest. Exit status: 0 done; 1 a
-photo failed, a line says why; 2 a wrong argument or a missing file, one line; 130 interrupted.
+
+`colorize` is `view`, `Predictor` and `paint`. Who has many pictures uses these three, so that the
+network takes several at once.
 
 References
 ----------
 He, Sun, Tang (2013), Guided image filtering: ab as a local linear function of L.
+Keys (1981), Cubic convolution interpolation for digital image processing: the enlargement.
 Antic, DeOldify: the render factor, and luminance from the original.
 """
 
-import argparse
+import collections
 import functools
 import os
-import signal
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from scipy import ndimage
-from tqdm import tqdm
+from scipy import sparse
 
-from lib.photo_files import checked, compare, panels, plan, read, reduced, write  # noqa: F401
-from lib.profiles import UsageError
+from lib.photo_files import checked, reduced
 
-ROOT = Path(__file__).resolve().parents[1]
 RENDER_FACTOR = 12  # x 16 pixels: short side of the copy that the network sees
 RENDER_FACTORS = range(2, 41)  # self-attention needs memory with the fourth power
 LONGEST = 3  # long side of the copy over its short side; longer panoramas are squeezed
 EDGE = 10.0  # CIELAB units: where L varies by more than this, ab follows it
 STRIP = 1 << 16  # pixels computed at once: they stay in the processor's cache
 HALVINGS = 12  # of the interval of the gamut factor: exact to 1/4096
+AT_ONCE = 8 * 192 * 256  # pixels of copies that the network takes together
+TOGETHER = 8  # pictures that are worked on together
+SEEN = 16  # views of one size that are worth a compilation
 
 
 def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
@@ -67,23 +61,121 @@ def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
     ValueError
         For another shape, dtype or value, or if the network gives NaN or infinity.
     """
-    from keras import ops  # seconds: only when it is needed
+    if not 0 <= saturation < np.inf:
+        raise ValueError(f"saturation: expected 0 or more, got {saturation}")
+    lightness = view(photo, network, render_factor, square)
+    (ab,) = Predictor(network)([lightness])
+    return paint(photo, lightness, ab * saturation)
 
-    from lib import lab
 
+def view(photo, network, render_factor=None, square=False):
+    """What the network sees of a photo: L of a reduced copy, float32 (h, w), 0..100.
+
+    Arguments and errors are those of `colorize`.
+    """
     photo = checked(photo)
     factor = RENDER_FACTOR if render_factor is None else render_factor
     if factor not in RENDER_FACTORS:
         raise ValueError(f"render_factor: expected a whole number, 2 to 40, got {render_factor}")
-    if not 0 <= saturation < np.inf:
-        raise ValueError(f"saturation: expected 0 or more, got {saturation}")
     fixed = network.input_shape[1:3]
-    copy = reduced(photo, *(fixed if fixed[0] else copy_size(photo.shape[:2], factor, square)))
-    scaled, _ = lab.scale(lab.rgb_to_lab(copy[None]))
-    seen = ops.convert_to_numpy(lab.unscale(scaled, network(scaled, training=False)))[0]
-    if not np.isfinite(seen).all():
-        raise ValueError("network: expected finite ab, got NaN or infinity")
-    return _paint(photo, _guide(seen[..., :1], seen[..., 1:] * saturation))
+    size = fixed if fixed[0] else copy_size(photo.shape[:2], factor, square)
+    return _lightness(reduced(photo, *size), 255)
+
+
+class Predictor:
+    """A network's ab for the views of many pictures.
+
+    Views of one size are taken several at a time. Called as it is, a network spends much of its
+    time on being called; compiled for one size it does not, but compiling takes a quarter of a
+    second. So it is compiled for a size once it has seen `SEEN` views of that size.
+
+    Parameters
+    ----------
+    network : keras.Model
+        lightness_scaled to ab_scaled.
+    """
+
+    def __init__(self, network):
+        self.network, self.seen, self.compiled = network, collections.Counter(), {}
+
+    def __call__(self, views):
+        """ab of views.
+
+        Parameters
+        ----------
+        views : sequence of arrays (h, w), all of one size
+            L in 0..100, as `view` gives it.
+
+        Returns
+        -------
+        array, float32, shape (N, h, w, 2), CIELAB units
+
+        Raises
+        ------
+        ValueError
+            If the network gives NaN or infinity.
+        """
+        from lib import lab  # brings Keras, which takes seconds: only when it is needed
+
+        size, parts = np.shape(views[0]), []
+        call = functools.partial(self.network, training=False)
+        if self.seen[size] >= SEEN:
+            call = self.compiled.get(size) or self._compile(size)
+        self.seen[size] += len(views)
+        count = min(TOGETHER, max(1, AT_ONCE // (size[0] * size[1])))
+        for start in range(0, len(views), count):
+            lightness = np.stack(views[start : start + count])[..., None]
+            scaled, _ = lab.scale(np.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
+            parts.append(np.asarray(lab.unscale(scaled, call(scaled)))[..., 1:])
+        ab = np.concatenate(parts)
+        if not np.isfinite(ab).all():
+            raise ValueError("network: expected finite ab, got NaN or infinity")
+        return ab
+
+    def _compile(self, size):
+        import keras
+
+        picture = keras.Input((*size, 1))
+        model = keras.Model(picture, self.network(picture, training=False))
+        model.jit_compile = False  # XLA is slower here: it would do without the tuned convolutions
+        self.compiled[size] = model.predict_on_batch
+        return model.predict_on_batch
+
+
+def paint(photo, lightness, ab, threads=None):
+    """A photo with the colours of its small copy, and with its own L and alpha.
+
+    Parameters
+    ----------
+    photo : array, uint8 or uint16, shape (H, W), (H, W, 3) or (H, W, 4)
+    lightness : array (h, w)
+        L of the copy, as `view` gives it.
+    ab : array (h, w, 2)
+        CIELAB units.
+    threads : int, optional
+        Default: all processors.
+
+    Returns
+    -------
+    array, of the photo's dtype, shape (H, W, 3), or (H, W, 4)
+    """
+    height, width = photo.shape[:2]
+    result = np.empty((height, width, 4 if photo.shape[2:] == (4,) else 3), photo.dtype)
+    rows = max(1, STRIP // width)
+    maps = _widened(_guide(lightness, ab), width)
+    down = _enlargement(len(maps), height)
+
+    def strip(top):
+        part = slice(top, min(top + rows, height))
+        fine = (down[part] @ maps).reshape(part.stop - top, 9, width)
+        result[part, :, :3] = _strip(photo[part], fine)
+        if result.shape[2] == 4:
+            result[part, :, 3] = photo[part, :, 3]
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        run = map if threads == 1 else pool.map
+        list(run(strip, range(0, height, rows)))
+    return result
 
 
 def copy_size(size, render_factor, square=False):
@@ -110,73 +202,61 @@ def gamut_factor(lightness, ab):
     return factor
 
 
-def main(arguments=None, root=ROOT):
-    """Command line; returns the exit status."""
-    try:
-        options = _options(arguments)
-        path = _model(Path(root) / "results", options.study, options.model)
-        jobs = [
-            (photo, _wanted(file, options)) for photo, file in plan(options.photos, options.out)
-        ]
-        todo = [job for job in jobs if job[1]]
-        if len(todo) < len(jobs):
-            print(f"left alone, done before: {len(jobs) - len(todo)} (--force does them again)")
-        failures = _color_files(todo, path, options) if todo else []
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: start it again, and it goes on where it was", file=sys.stderr)
-        return 130
-    if todo:
-        print(f"coloured: {len(todo) - len(failures)} of {len(todo)}, in {options.out}", flush=True)
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    return 1 if failures else 0
-
-
 def _guide(lightness, ab):
-    """Nine maps for `_strip`: L; then of a and b each: itself, slope over L, least, greatest."""
-    mean = functools.partial(ndimage.uniform_filter, size=(3, 3, 1), mode="nearest")
-    covariance = mean(lightness * ab) - mean(lightness) * mean(ab)
-    slope = covariance / (mean(lightness**2) - mean(lightness) ** 2 + EDGE**2)
-    ends = [end(ab, (3, 3, 1)) for end in (ndimage.minimum_filter, ndimage.maximum_filter)]
-    maps = np.concatenate([lightness, ab, slope, *ends], axis=-1)
-    return [Image.fromarray(np.ascontiguousarray(maps[..., i])) for i in range(9)]
+    """Nine maps (9, h, w): L; then of a and b each: itself, slope over L, least, greatest."""
+    lightness, ab = np.float32(lightness)[None], np.float32(np.moveaxis(ab, -1, 0))
+    sums = _around(np.concatenate([lightness, lightness**2, ab, lightness * ab]), np.add) / 9
+    slope = (sums[4:] - sums[:1] * sums[2:4]) / (sums[1:2] - sums[:1] ** 2 + EDGE**2)
+    return np.concatenate([lightness, ab, slope, _around(ab, np.minimum), _around(ab, np.maximum)])
 
 
-def _paint(photo, maps):
-    """The photo's L with the ab of the maps, made in strips by all processors."""
-    height, width = photo.shape[:2]
-    result = np.empty((height, width, 4 if photo.shape[2:] == (4,) else 3), photo.dtype)
-    rows = max(1, STRIP // width)
-
-    def paint(top):
-        part = slice(top, min(top + rows, height))
-        result[part, :, :3] = _strip(photo[part], maps, part.start / height, part.stop / height)
-        if result.shape[2] == 4:
-            result[part, :, 3] = photo[part, :, 3]
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(paint, range(0, height, rows)))
-    return result
+def _around(maps, join):
+    """Each value of maps (n, h, w) joined with its eight neighbours; the edges are repeated."""
+    for axis in (1, 2):
+        wide = np.pad(maps, [(int(a == axis),) * 2 for a in range(3)], "edge").swapaxes(axis, 0)
+        maps = join(join(wide[:-2], wide[1:-1]), wide[2:]).swapaxes(axis, 0)
+    return maps
 
 
-def _strip(rows, maps, start, stop):
-    """Rows of a photo in colour; they lie from `start` to `stop`, as parts of its height."""
-    peak, (height, width) = np.iinfo(rows.dtype).max, rows.shape[:2]
-    lightness = _lightness(rows, peak).ravel()
-    box = (0, start * maps[0].height, maps[0].width, stop * maps[0].height)
-    fine = [one.resize((width, height), Image.Resampling.BICUBIC, box) for one in maps]
-    fine = np.stack([np.asarray(one).ravel() for one in fine])
-    ab = np.clip(fine[1:3] + fine[3:5] * (lightness - fine[0]), fine[5:7], fine[7:9])
+def _widened(maps, width):
+    """Maps (9, h, w) enlarged along their rows: (h, 9 x width)."""
+    columns = np.ascontiguousarray(maps.transpose(2, 1, 0)).reshape(maps.shape[2], -1)
+    wide = (_enlargement(maps.shape[2], width) @ columns).reshape(width, -1, 9)
+    return np.ascontiguousarray(wide.transpose(1, 2, 0)).reshape(maps.shape[1], -1)
+
+
+def _enlargement(count, size):
+    """Sparse matrix (size, count) that makes `size` values of `count`, smoothly (Keys, a = -0.5).
+
+    Sparse, since NumPy's products of full matrices start threads of their own.
+    """
+    place = (np.arange(size) + 0.5) * count / size - 0.5
+    columns = np.floor(place).astype(int)[:, None] + np.arange(-1, 3)
+    far = np.abs(place[:, None] - columns)
+    weights = np.where(
+        far < 1, (1.5 * far - 2.5) * far**2 + 1, ((2.5 - 0.5 * far) * far - 4) * far + 2
+    )
+    columns, starts = columns.clip(0, count - 1), np.arange(0, 4 * size + 1, 4)
+    entries = (weights.astype(np.float32).ravel(), columns.ravel(), starts)
+    return sparse.csr_array(entries, shape=(size, count))
+
+
+def _strip(rows, fine):
+    """Rows of a photo (n, W, ...) in colour; `fine` (n, 9, W) are the maps of `_guide` there."""
+    peak = np.iinfo(rows.dtype).max
+    lightness = _lightness(rows, peak)
+    change, ab = lightness - fine[:, 0], np.empty((2, *lightness.shape), np.float32)
+    for i in (0, 1):
+        moved = fine[:, 1 + i] + fine[:, 3 + i] * change
+        np.clip(moved, fine[:, 5 + i], fine[:, 7 + i], out=ab[i])
+    lightness, ab = lightness.ravel(), ab.reshape(2, -1)
     linear = _linear_rgb(lightness, ab)
     beyond = np.flatnonzero(~_shown(linear))
     paler = ab[:, beyond] * gamut_factor(lightness[beyond], ab[:, beyond])
     linear[:, beyond] = _linear_rgb(lightness[beyond], paler)
     root = 1.055 * linear.clip(0, 1) ** np.float32(1 / 2.4) - 0.055
     levels = np.where(linear <= 0.0031308, 12.92 * linear, root) * peak + 0.5
-    return levels.astype(rows.dtype).T.reshape(height, width, 3)
+    return levels.astype(rows.dtype).T.reshape(*rows.shape[:2], 3)
 
 
 def _lightness(photo, peak):
@@ -185,7 +265,7 @@ def _lightness(photo, peak):
 
     y = _linear_levels(peak)[photo]
     if photo.ndim == 3:
-        y = sum(float(lab.RGB_TO_XYZ[1, i]) * y[..., i] for i in range(3))
+        y = sum(np.float32(lab.RGB_TO_XYZ[1, i]) * y[..., i] for i in range(3))
     return np.where(y > lab.DELTA**3, 116 * np.cbrt(y) - 16, 116 / (3 * lab.DELTA**2) * y)
 
 
@@ -212,89 +292,7 @@ def _shown(linear):
     return (linear.min(axis=0) >= 0) & (linear.max(axis=0) <= 1)
 
 
-def _wanted(result, options):
-    """Files to make for one photo: its result, its comparison; not those that are there."""
-    files = {"result": result}
-    if options.compare:
-        files["comparison"] = result.with_name(f"{result.stem}-compare.png")
-    return {kind: path for kind, path in files.items() if options.force or not path.exists()}
-
-
-def _color_files(jobs, path, options):
-    """Colour photo after photo; gives a line for each that could not be done."""
-    network, failures = _load(path), []
-    print(f"model: results/{path.parts[-3]}/{path.parts[-2]}", flush=True)
-    choices = (options.render_factor, options.saturation, options.square)
-    for source, files in tqdm(jobs, unit="photo", disable=None):
-        try:
-            photo, about = read(source)
-            colored = colorize(photo, network, *choices)
-            if "result" in files:
-                write(files["result"], colored, about)
-            if "comparison" in files:
-                write(files["comparison"], compare(photo, colored))
-        except Exception as error:  # whatever a broken file leads to
-            failures.append(f"{source}: {_reason(error)}")
-    return failures
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise UsageError(message)
-
-
-def _options(arguments):
-    parser = _Parser("lib.colorize", description="Colour photos at their own size.")
-    add = parser.add_argument
-    add("photos", nargs="+", type=Path, metavar="IN", help="a photo, or a folder of photos")
-    add("-o", dest="out", required=True, type=Path, metavar="OUT", help="folder, or file for one")
-    add("--study", help="folder in results; default: flickr8k, or else the newest")
-    add("--model", default="gan", help="default: gan")
-    add("--render-factor", type=int, metavar="N", default=RENDER_FACTOR, help="2 to 40, default 12")
-    add("--saturation", type=float, metavar="S", default=1.0, help="0 is grey, default 1")
-    add("--square", action="store_true", help="stretch to a square, as DeOldify does")
-    add("--compare", action="store_true", help="also write <name>-compare.png")
-    add("--force", action="store_true", help="replace results that are there")
-    options = parser.parse_args(arguments)
-    if options.render_factor not in RENDER_FACTORS:
-        raise UsageError(f"--render-factor: expected 2 to 40, got {options.render_factor}")
-    if not 0 <= options.saturation < np.inf:
-        raise UsageError(f"--saturation: expected 0 or more, got {options.saturation}")
-    return options
-
-
-def _model(results, study, name):
-    """The file of the model: of the study named, of flickr8k, or the newest."""
-    found = results.glob(f"{study or '*'}/{name}/model.keras")
-    found = sorted(found, key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise UsageError(f"no trained {name} in results/{study or ''}: run `make report` first")
-    return next((path for path in found if path.parts[-3] == "flickr8k"), found[-1])
-
-
-def _load(path):
-    """Read the network, without the notes that TensorFlow writes on start-up past Python."""
-    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        from lib import models
-
-        network = models.load(path)
-        if isinstance(network.input_shape, tuple):
-            return network
-        raise ValueError("it takes more than a grey photo")  # the critic
-    except Exception as error:
-        raise UsageError(f"{path}: not a model that colours: {_reason(error)}") from None
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(null)
-
-
-def _reason(error):
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
-    sys.exit(main())
+    from lib import color_cli
+
+    color_cli.run()

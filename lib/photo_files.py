@@ -1,4 +1,4 @@
-"""Photo files: find, read and write them; upright, in sRGB, with 8 or 16 bits a channel.
+"""Photo files: read and write them; upright, in sRGB, with 8 or 16 bits a channel.
 
 Photos are uint8 or uint16 arrays: (H, W) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha. A file that
 cannot be read or written raises an error whose text says why. Needs no Keras.
@@ -10,20 +10,20 @@ W3C (2025), Portable Network Graphics (PNG) specification, third edition: filter
 
 import contextlib
 import io
-import os
 import struct
-import tempfile
+import threading
 import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 from PIL.Image import Resampling
+from scipy import ndimage
 
 from lib import cleaning
-from lib.profiles import UsageError
+from lib.files import replacing
 
 JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
 TIFF = ("TIFF", {})  # not compressed: Pillow would then lose EXIF
@@ -36,12 +36,13 @@ FORMATS = {  # of results, by suffix; a photo with another suffix becomes a PNG
     ".webp": ("WEBP", {"quality": 95}),
     ".bmp": ("BMP", {}),
 }
-SUFFIXES = {*FORMATS, ".jpe", ".gif", ".jp2", ".avif", ".ppm", ".pgm", ".tga"}  # sought in folders
 EXIF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)  # words about the photo
 EXIF_GROUPS = (0x8769, 0x8825)  # camera settings, place
+XMP_TAG, XMP_KEY = 0x02BC, "XML:com.adobe.xmp"  # in TIFF, in PNG
 SMALLEST = 8  # pixels a side of a photo
 PANEL = 1000  # pixels, longest side of a photo in a comparison
 ROOM = 65000  # bytes of EXIF, and dots an inch, that fit into a JPEG
+_WARNINGS = threading.Lock()  # warning filters are common to all threads
 # Pillow reads the high bytes of 16-bit RGB; told of the other byte order, it reads the low ones.
 OTHER = {f"{m};16{a}": f"{m};16{b}" for m in ("RGB", "RGBA") for a, b in ("BL", "LB", "NB")}
 
@@ -52,20 +53,23 @@ def read(path):
     Returns
     -------
     photo : array
-        16 bits a channel stay 16 bits, but for CMYK, for grey with alpha, and for RGB that a
-        colour profile has to be applied to.
+        16 bits a channel stay 16 bits, but for CMYK and for grey with alpha.
     about : dict
-        EXIF (words, camera, place) and resolution, for `write`.
+        EXIF (words, camera, place), XMP, resolution, and the sRGB profile if there was a profile,
+        for `write`.
     """
-    with warnings.catch_warnings(), contextlib.ExitStack() as files:
-        warnings.simplefilter("ignore")  # Pillow warns over 89 million pixels, refuses over 179
-        image, low = (files.enter_context(Image.open(path)) for _ in range(2))
+    with contextlib.ExitStack() as files:
+        with _WARNINGS, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns over 89 million pixels, refuses over 179
+            image, low = (files.enter_context(Image.open(path)) for _ in range(2))
         if image.format in ("PNG", "TIFF"):
             low.tile = [tile._replace(args=_other_order(tile.args)) for tile in image.tile]
-        deep, about, profile = low.tile != image.tile, _about(image), _profile(image)
+        deep, profile = low.tile != image.tile, _profile(image)
         image = _upright(image)
-        if deep and not profile:
-            return np.asarray(image) * np.uint16(256) + np.asarray(_upright(low)), about
+        about = _about(image)
+        if deep:
+            photo = np.asarray(image) * np.uint16(256) + np.asarray(_upright(low))
+            return _deep_rgb(photo, profile), about
         if image.mode[0] in "IF":
             return _deep_gray(image, profile), about
         return np.asarray(_to_srgb(image, profile)), about
@@ -74,23 +78,19 @@ def read(path):
 def write(path, photo, about=None):
     """Write a photo whole or not at all, in the format of its suffix, one of `FORMATS`.
 
-    PNG and TIFF keep 16 bits, the others get 8; JPEG has no alpha, and 16-bit TIFF no EXIF.
+    PNG and TIFF keep 16 bits, the others get 8. JPEG has no alpha; TIFF of 16 bits keeps the words
+    of EXIF, but not camera settings and place.
     """
     path, about = Path(path), about or {}
     name, options = FORMATS[path.suffix.lower()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as part:
         if photo.dtype == np.uint16 and name == "PNG":
-            part.write_bytes(_png16(photo, about.get("exif")))
+            part.write_bytes(_png16(photo, about))
         elif photo.dtype == np.uint16 and name == "TIFF":
-            tifffile.imwrite(part, photo, photometric="rgb", compression="zlib")
+            _write_tiff16(part, photo, about)
         else:
             picture = Image.fromarray(eight_bits(photo[..., :3] if name == "JPEG" else photo))
-            picture.save(part, name, **options, **about)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+            picture.save(part, name, **options, **_for_pillow(name, about))
 
 
 def checked(photo):
@@ -140,68 +140,6 @@ def compare(photo, colored):
     return np.concatenate([np.pad(one, white, constant_values=255) for one in shown], 1)[:, :-8]
 
 
-def plan(paths, out):
-    """Which photo becomes which file: list of (photo, result).
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-        Photos, and folders of photos, which are searched to the bottom.
-    out : pathlib.Path
-        Folder of the results, which get the names of the photos; or, for one photo, its result.
-
-    Raises
-    ------
-    UsageError
-        If a path is not there, a folder holds no photo, a result would replace a photo or another
-        result, or nothing can be written to `out`.
-    """
-    pairs, taken = [], {}
-    for path in paths:
-        if path.is_dir():
-            found = [(photo, out / photo.relative_to(path)) for photo in _photos_in(path, out)]
-            if not found:
-                raise UsageError(f"{path}: no photos in that folder")
-            pairs += found
-        elif not path.exists():
-            raise UsageError(f"{path}: no such file or folder")
-        else:
-            pairs.append((path, out / path.name))
-    if out.suffix.lower() in SUFFIXES and not out.is_dir():
-        if len(paths) > 1 or paths[0].is_dir() or out.suffix.lower() not in FORMATS:
-            endings = " ".join(FORMATS)
-            raise UsageError(f"{out}: expected a folder, or for one photo a file in {endings}")
-        pairs = [(paths[0], out)]
-    photos = {photo.resolve() for photo, _ in pairs}
-    for number, (photo, result) in enumerate(pairs):
-        if result.suffix.lower() not in FORMATS:
-            result = result.with_name(f"{result.name}.png")
-        if result.resolve() in photos:
-            raise UsageError(f"{result}: the result would replace a photo, choose another place")
-        if taken.setdefault(result, photo) != photo:
-            raise UsageError(f"{taken[result]} and {photo} would both become {result}")
-        pairs[number] = (photo, result)
-    _try_writing(out if pairs[0][1] != out else out.parent)
-    return pairs
-
-
-def _photos_in(folder, out):
-    """Photos anywhere in a folder, but not hidden ones, and not the results of a former run."""
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
-    files = [file for file in files if file.is_file() and not file.name.startswith(".")]
-    if folder.resolve() in out.resolve().parents:
-        files = [file for file in files if out.resolve() not in file.resolve().parents]
-    return files
-
-
-def _try_writing(folder):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written to: {error.strerror}") from None
-
-
 def _other_order(args):
     """What a decoder is told; if that is 16-bit RGB, with the other byte order."""
     if isinstance(args, str):
@@ -217,7 +155,7 @@ def _upright(image):
 
 
 def _about(image):
-    """EXIF and resolution; what is broken or too large is left out."""
+    """What `write` takes over; what is broken or too large is left out."""
     about = {}
     with contextlib.suppress(Exception):
         dpi = tuple(round(float(value)) for value in image.info["dpi"])
@@ -228,6 +166,30 @@ def _about(image):
         for group in EXIF_GROUPS:
             exif.get_ifd(group).update(found.get_ifd(group))
         about |= {"exif": exif.tobytes()} if found and len(exif.tobytes()) < ROOM else {}
+    with contextlib.suppress(Exception):
+        xmp = bytes(image.info["xmp"])
+        about |= {"xmp": xmp} if len(xmp) < ROOM else {}
+    with contextlib.suppress(Exception):
+        ImageCms.getOpenProfile(io.BytesIO(image.info["icc_profile"]))
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        about |= {"icc_profile": srgb.tobytes()}
+    return about
+
+
+def _for_pillow(name, about):
+    """`about` as arguments of Pillow's `save`, which takes XMP in another way for each format."""
+    about = dict(about)
+    xmp = about.pop("xmp", None)
+    if xmp and name in ("JPEG", "WEBP"):
+        about["xmp"] = xmp
+    elif xmp and name == "PNG":
+        about["pnginfo"] = PngImagePlugin.PngInfo()
+        about["pnginfo"].add_itxt(XMP_KEY, xmp.decode("utf-8", "replace"))
+    elif xmp and name == "TIFF":
+        exif = Image.Exif()
+        exif.load(about.get("exif", b""))
+        exif[XMP_TAG] = xmp
+        about["exif"] = exif
     return about
 
 
@@ -267,7 +229,24 @@ def _deep_gray(image, profile):
     return levels
 
 
-def _png16(photo, exif=None):
+def _deep_rgb(photo, profile):
+    """uint16 RGB or RGBA in sRGB. Profiles are applied to 8 bits only, so to 52 levels a channel,
+    and what lies between them is interpolated."""
+    if not profile:
+        return photo
+    levels = np.arange(0, 256, 5, dtype=np.uint8)
+    nodes = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
+    table = np.asarray(_to_srgb(Image.fromarray(nodes.reshape(52, -1, 3)), profile))
+    table = np.float32(table).reshape(nodes.shape) * 257
+    for row in photo:  # one at a time: the places are six times the size of the photo
+        places = row[:, :3].T * np.float32(51 / 65535)
+        for channel in range(3):
+            values = ndimage.map_coordinates(table[..., channel], places, order=1, mode="nearest")
+            row[:, channel] = np.rint(values)
+    return photo
+
+
+def _png16(photo, about):
     """The bytes of a PNG of 16 bits a channel, which Pillow cannot write."""
     height, width, channels = photo.shape
     rows = photo.astype(">u2").reshape(height, -1).view(np.uint8)
@@ -275,11 +254,29 @@ def _png16(photo, exif=None):
     rows = np.pad(rows, ((0, 0), (1, 0)), constant_values=2)
     kind = {3: 2, 4: 6}[channels]  # RGB, RGBA
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
-    chunks += [(b"eXIf", exif.removeprefix(b"Exif\0\0"))] if exif else []
+    if "icc_profile" in about:
+        chunks += [(b"iCCP", b"sRGB\0\0" + zlib.compress(about["icc_profile"]))]
+    if "dpi" in about:
+        metres = [round(dots / 0.0254) for dots in about["dpi"]]
+        chunks += [(b"pHYs", struct.pack(">IIB", *metres, 1))]
+    if "exif" in about:
+        chunks += [(b"eXIf", about["exif"].removeprefix(b"Exif\0\0"))]
+    if "xmp" in about:
+        chunks += [(b"iTXt", XMP_KEY.encode() + bytes(5) + about["xmp"])]
     chunks += [(b"IDAT", zlib.compress(rows, 3)), (b"IEND", b"")]
     png = b"\x89PNG\r\n\x1a\n"
     for name, data in chunks:
-        png += (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
+        png += struct.pack(">I", len(data)) + name + data
+        png += struct.pack(">I", zlib.crc32(name + data))
     return png
+
+
+def _write_tiff16(path, photo, about):
+    exif = Image.Exif()
+    exif.load(about.get("exif", b""))
+    words = [(tag, 2, 0, exif[tag], True) for tag in EXIF_TAGS if isinstance(exif.get(tag), str)]
+    words += [(XMP_TAG, 1, len(about["xmp"]), about["xmp"], True)] if "xmp" in about else []
+    options = {"iccprofile": about.get("icc_profile"), "extratags": words, "software": False}
+    if "dpi" in about:
+        options |= {"resolution": about["dpi"], "resolutionunit": "INCH"}
+    tifffile.imwrite(path, photo, photometric="rgb", compression="zlib", metadata=None, **options)

@@ -1,19 +1,12 @@
-"""Colouring photos: size, L, gamut, bit depth, files of all kinds, and the command line."""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Colouring photos as arrays: size, L, gamut, bit depth, alpha, what the network sees."""
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 from skimage import data
 
 from lib import colorize as c
-from lib import lab, models
-
-ROOT = Path(__file__).resolve().parents[1]
+from lib import lab, models, photo_files
 
 
 class Paint:
@@ -47,9 +40,6 @@ def noise(shape, dtype=np.uint8):
 @pytest.fixture(scope="module")
 def cnn():
     return models.build_cnn(8)
-
-
-# ---- the array
 
 
 @pytest.mark.parametrize(
@@ -161,7 +151,7 @@ def test_colour_follows_edges_and_stays_within_its_surroundings():
 
 
 def _copy(photo):
-    return np.asarray(lab.scale(lab.rgb_to_lab(c.reduced(photo, 32, 32)))[0])
+    return np.asarray(lab.scale(lab.rgb_to_lab(photo_files.reduced(photo, 32, 32)))[0])
 
 
 def test_what_the_network_sees(cnn):
@@ -173,6 +163,16 @@ def test_what_the_network_sees(cnn):
     fixed = Paint(size=48)
     assert c.colorize(data.coffee(), fixed).shape == data.coffee().shape
     assert fixed.seen == [(48, 48)]
+
+
+def test_many_views_one_answer(cnn, monkeypatch):
+    monkeypatch.setattr(c, "SEEN", 4)
+    views = [c.view(noise((64, 96)) // (1 + n), cnn) for n in range(11)]
+    expected = np.concatenate([c.Predictor(cnn)([view]) for view in views])
+    predict = c.Predictor(cnn)
+    found = np.concatenate([predict(views[:3]), predict(views[3:5]), predict(views[5:])])
+    assert list(predict.compiled) == [(64, 96)]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("build", [lambda: models.build_generator(8), lambda: models.build_cnn(8)])
@@ -215,289 +215,3 @@ def test_wrong_arguments(photo, options, word):
 def test_a_network_that_gives_nan_is_refused():
     with pytest.raises(ValueError, match="finite"):
         c.colorize(noise((20, 20)), Paint((np.nan, 0)))
-
-
-def test_compare():
-    color = data.astronaut()
-    assert c.compare(color, color).shape == (512, 3 * 512 + 16, 3)
-    assert c.compare(data.camera(), color).shape == (512, 2 * 512 + 8, 3)
-    assert max(c.compare(noise((100, 3000)), noise((100, 3000, 3))).shape) == 2008
-    panel = c.compare(color, color)[:, :512]
-    assert (np.ptp(panel, axis=-1) == 0).all()
-
-
-# ---- files
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("channels", [3, 4])
-def test_16_bits_are_written_and_read(tmp_path, suffix, channels):
-    photo = noise((37, 53, channels), np.uint16)
-    c.write(tmp_path / f"deep{suffix}", photo)
-    again, _ = c.read(tmp_path / f"deep{suffix}")
-    assert again.dtype == np.uint16
-    np.testing.assert_array_equal(again, photo)
-    c.write(tmp_path / "flat.png", (photo >> 8).astype(np.uint8))  # Pillow reads what we write
-    with Image.open(tmp_path / f"deep{suffix}") as image:
-        np.testing.assert_array_equal(np.asarray(image), c.read(tmp_path / "flat.png")[0])
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_16_bits_of_gray(tmp_path, suffix):
-    photo = noise((37, 53), np.uint16)
-    Image.fromarray(photo).save(tmp_path / f"scan{suffix}")
-    again, _ = c.read(tmp_path / f"scan{suffix}")
-    assert again.dtype == np.uint16
-    np.testing.assert_array_equal(again, photo)
-
-
-def test_floats(tmp_path):
-    photo = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)
-    for white in (1, 255, 65535):
-        Image.fromarray(photo * np.float32(white)).save(tmp_path / "float.tif")
-        np.testing.assert_allclose(c.read(tmp_path / "float.tif")[0], photo * 65535, atol=0.6)
-
-
-@pytest.mark.parametrize(
-    ("mode", "suffix", "shape"),
-    [
-        ("1", ".png", (20, 30)),
-        ("L", ".jpg", (20, 30)),
-        ("LA", ".png", (20, 30, 4)),
-        ("P", ".gif", (20, 30, 3)),
-        ("RGB", ".webp", (20, 30, 3)),
-        ("RGBA", ".png", (20, 30, 4)),
-        ("CMYK", ".jpg", (20, 30, 3)),
-        ("YCbCr", ".tif", (20, 30, 3)),
-        ("RGB", ".bmp", (20, 30, 3)),
-        ("RGB", ".avif", (20, 30, 3)),
-        ("L", ".pgm", (20, 30)),
-    ],
-)
-def test_kinds_of_files(tmp_path, mode, suffix, shape):
-    picture = Image.fromarray(np.full((20, 30, 3), (200, 90, 40), np.uint8)).convert(mode)
-    picture.save(tmp_path / f"photo{suffix}")
-    photo, _ = c.read(tmp_path / f"photo{suffix}")
-    assert photo.dtype == np.uint8 and photo.shape == shape
-    if shape[2:] == (3,):
-        np.testing.assert_allclose(
-            photo[10, 15], (200, 90, 40), atol=14
-        )  # a palette has 256 colours
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_photos_are_turned_upright_and_keep_their_exif(tmp_path, orientation):
-    photo = np.zeros((24, 40), np.uint8)
-    photo[:8, :8] = 255  # the corner that is top left when upright
-    stored = photo
-    turns = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (1, False)}
-    turns |= {7: (1, True), 8: (3, False), 1: (0, False)}
-    quarter, mirrored = turns[orientation]
-    stored = np.rot90(photo, quarter)
-    stored = stored[:, ::-1] if mirrored else stored
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = orientation, "Maker"
-    exif.get_ifd(0x8769)[0x9003] = "1950:01:02 03:04:05"
-    Image.fromarray(np.ascontiguousarray(stored)).save(
-        tmp_path / "a.png", exif=exif, dpi=(300, 300)
-    )
-    again, about = c.read(tmp_path / "a.png")
-    np.testing.assert_array_equal(again, photo)
-    for suffix in (".png", ".jpg", ".tif", ".webp"):
-        c.write(tmp_path / f"b{suffix}", np.stack([photo] * 3, axis=-1), about)
-        with Image.open(tmp_path / f"b{suffix}") as image:
-            found = image.getexif()
-            assert found[0x010F] == "Maker" and 0x0112 not in found
-            assert found.get_ifd(0x8769)[0x9003].startswith("1950")
-            assert suffix == ".webp" or image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
-            assert image.size == (40, 24)
-    c.write(tmp_path / "deep.png", np.zeros((9, 9, 3), np.uint16), about)
-    assert Image.open(tmp_path / "deep.png").getexif()[0x010F] == "Maker"
-
-
-def test_colour_profiles_are_converted(tmp_path):
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    name = "sRGB".encode("utf-16-be")
-    swapped = srgb.replace(name, "RGBs".encode("utf-16-be"))  # the same, red and blue swapped
-    swapped = swapped.replace(b"rXYZ", b"tmpX", 1).replace(b"bXYZ", b"rXYZ", 1)
-    swapped = swapped.replace(b"tmpX", b"bXYZ", 1)
-    red = Image.fromarray(np.full((20, 20, 3), (220, 30, 40), np.uint8))
-    for profile, expected in (
-        (srgb, (220, 30, 40)),
-        (swapped, (40, 30, 220)),
-        (b"no", (220, 30, 40)),
-    ):
-        red.save(tmp_path / "red.png", icc_profile=profile)
-        np.testing.assert_allclose(c.read(tmp_path / "red.png")[0][0, 0], expected, atol=4)
-
-
-def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"before")
-
-    def fail(self, file, *args, **options):
-        Path(file).write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
-        c.write(path, noise((9, 9, 3)))
-    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
-    assert path.read_bytes() == b"before"
-
-
-# ---- the command line
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory, cnn):
-    root = tmp_path_factory.mktemp("project")
-    for number, study in enumerate(("old", "new")):
-        path = root / "results" / study / "cnn" / "model.keras"
-        path.parent.mkdir(parents=True)
-        cnn.save(path)
-        os.utime(path, (number, number))
-    critic = root / "results" / "new" / "critic" / "model.keras"
-    critic.parent.mkdir()
-    models.build_critic(2).save(critic)
-    return root
-
-
-@pytest.fixture
-def run(root, tmp_path, capsys):
-    def run(*arguments, model="cnn"):
-        words = [str(argument) for argument in arguments]
-        status = c.main([*words, "--model", model], root)
-        return status, *(text.splitlines() for text in capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def album(tmp_path):
-    album = tmp_path / "album"
-    (album / "more").mkdir(parents=True)
-    Image.fromarray(data.coffee()).save(album / "coffee.jpg")
-    Image.fromarray(data.coins()).save(album / "more" / "coins.gif")
-    (album / "notes.txt").write_text("not a photo")
-    (album / ".hidden.jpg").write_text("not a photo")
-    return album
-
-
-def names(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-
-
-def test_folder(run, album, tmp_path):
-    out = tmp_path / "out"
-    status, said, errors = run(album, "-o", out, "--compare")
-    assert (status, errors) == (0, [])
-    assert said == ["model: results/new/cnn", f"coloured: 2 of 2, in {out}"]
-    expected = ["coffee-compare.png", "coffee.jpg", "more/coins.gif-compare.png"]
-    assert names(out) == [*expected, "more/coins.gif.png"]
-    assert Image.open(out / "coffee.jpg").size == (600, 400)
-    assert Image.open(out / "coffee-compare.png").size == (3 * 600 + 16, 400)
-
-
-def test_results_are_not_replaced_without_force(run, album, tmp_path):
-    photo, result = album / "coffee.jpg", tmp_path / "new.webp"
-    result.write_text("mine")
-    assert run(photo, "-o", result)[0] == 0
-    assert result.read_text() == "mine"
-    assert run(photo, "-o", result, "--compare")[0] == 0  # what lacks is made
-    assert result.read_text() == "mine" and (tmp_path / "new-compare.png").exists()
-    assert run(photo, "-o", result, "--force", "--saturation", "0.5", "--square")[0] == 0
-    assert Image.open(result).size == (600, 400)
-
-
-def test_results_in_a_folder_of_photos_are_not_coloured_again(run, album):
-    out = album / "out"
-    assert run(album, "-o", out)[0] == 0
-    before = names(out)
-    assert run(album, "-o", out)[0] == 0
-    assert names(out) == before
-
-
-def test_bad_photos_are_reported_and_the_others_done(run, album, tmp_path):
-    (album / "text.jpg").write_text("not a photo")
-    (album / "empty.png").touch()
-    whole = (album / "coffee.jpg").read_bytes()
-    (album / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
-    Image.new("L", (1, 1)).save(album / "one.png")
-    Image.new("L", (5000, 1)).save(album / "thin.png")
-    Image.new("1", (15000, 15000)).save(album / "bomb.png")
-    status, said, errors = run(album, "-o", tmp_path / "out")
-    assert status == 1 and said[-1].startswith("coloured: 2 of 8")
-    assert names(tmp_path / "out") == ["coffee.jpg", "more/coins.gif.png"]
-    reasons = {Path(line.split(": ")[0]).name: line for line in errors}
-    assert len(errors) == 6
-    assert "bomb" in reasons["bomb.png"] and "truncated" in reasons["truncated.jpg"]
-    assert "8 pixels" in reasons["one.png"] and "5000" in reasons["thin.png"]
-    assert "identify" in reasons["text.jpg"] and "identify" in reasons["empty.png"]
-
-
-def test_which_model(run, root, album, tmp_path):
-    photo = album / "coffee.jpg"
-    assert run(photo, "-o", tmp_path / "a")[1][0] == "model: results/new/cnn"  # the newest
-    assert run(photo, "-o", tmp_path / "b", "--study", "old")[1][0] == "model: results/old/cnn"
-    best = root / "results" / "flickr8k" / "cnn" / "model.keras"
-    best.parent.mkdir(parents=True)
-    best.write_bytes((root / "results" / "old" / "cnn" / "model.keras").read_bytes())
-    os.utime(best, (0, 0))
-    assert run(photo, "-o", tmp_path / "c")[1][0] == "model: results/flickr8k/cnn"
-    best.write_text("no model")
-    status, _, errors = run(photo, "-o", tmp_path / "d")
-    assert status == 2 and len(errors) == 1 and "flickr8k" in errors[0]
-    best.unlink()
-    status, _, errors = run(photo, "-o", tmp_path / "e", model="critic")
-    assert status == 2 and len(errors) == 1 and "colours" in errors[0]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (["album"], "-o"),
-        (["-o", "out"], "IN"),
-        (["nothing.jpg", "-o", "out"], "no such file"),
-        (["empty", "-o", "out"], "no photos"),
-        (["album", "-o", "album"], "replace a photo"),
-        (["album", "album/coffee.jpg", "-o", "out"], "both become"),
-        (["album", "-o", "album/notes.txt"], "cannot be written"),
-        (["album", "-o", "out.png"], "expected a folder"),
-        (["coffee.jpg", "-o", "coffee.gif"], "expected a folder"),
-        (["coffee.jpg", "-o", "coffee.jpg"], "replace a photo"),
-        (["coffee.jpg", "-o", "/proc/nowhere"], "cannot be written"),
-        (["album", "-o", "out", "--render-factor", "1"], "2 to 40"),
-        (["album", "-o", "out", "--render-factor", "x"], "invalid int"),
-        (["album", "-o", "out", "--saturation", "nan"], "saturation"),
-        (["album", "-o", "out", "--study", "none"], "make report"),
-        (["album", "-o", "out", "--colour"], "unrecognized"),
-    ],
-)
-def test_wrong_command_lines(run, album, tmp_path, monkeypatch, arguments, word):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    Image.fromarray(data.coffee()).save(tmp_path / "coffee.jpg")
-    if "both" in word:
-        arguments = ["album", "coffee.jpg", "-o", "out"]
-    status, _, errors = run(*arguments)
-    assert status == 2 and len(errors) == 1 and word in errors[0]
-
-
-def test_keras_is_not_imported_for_a_wrong_command_line(tmp_path):
-    code = "import sys; from lib import colorize as c; s = c.main(sys.argv[1:], sys.argv[1])\n"
-    code += "print(s, 'keras' in sys.modules)"
-    command = [sys.executable, "-c", code, str(tmp_path), "-o", str(tmp_path / "out")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "2 False\n"
-    assert done.stderr == "error: no trained gan in results/: run `make report` first\n"
-    assert not (tmp_path / "out").exists()
-
-
-def test_nothing_but_the_result_lines_is_printed(root, album, tmp_path):
-    code = "import sys; from lib import colorize as c; sys.exit(c.main(sys.argv[2:], sys.argv[1]))"
-    arguments = [root, album / "coffee.jpg", "-o", tmp_path / "out", "--model", "cnn"]
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 2

@@ -1,0 +1,127 @@
+"""How fast a folder of photos is coloured, beside a loop over single photos.
+
+    python tests/benchmarks/bench_colorize.py results/quick/gan/model.keras [--photos 100]
+
+The photos are crops of scikit-image's, 816 x 612 pixels, JPEG. The peers: a loop that reads,
+colours by `colorize` and writes one photo after the other, and the same loop with Keras's
+`predict` for the network, as many programs have it: half of the photos before, half after ours.
+`color_files` does all of them in batches, compiling included, by the code behind the command line.
+Batches use all cores: if other programs run, they cost them more than the loops. The processor
+time a photo (all cores together) hardly depends on them. Results are compared. The last lines say
+what one photo costs, step by step, each measured alone.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZE = (816, 612)
+
+
+def draw(folder, count):
+    """Write the photos; gives their files."""
+    rng = np.random.default_rng(0)
+    bundled = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
+    files = []
+    for number in range(count):
+        photo = Image.fromarray(bundled[number % 4])
+        x, y = rng.uniform(0, 0.3, 2)
+        box = [x * photo.width, y * photo.height, (x + 0.7) * photo.width, (y + 0.7) * photo.height]
+        photo = np.asarray(photo.resize(SIZE, Image.Resampling.BICUBIC, box), np.float32)
+        photo = np.uint8(np.clip(photo + rng.normal(0, 4, photo.shape[:2])[..., None], 0, 255))
+        files.append(folder / f"{number:03}.jpg")
+        Image.fromarray(photo).save(files[-1], quality=92)
+    return files
+
+
+def timed(run):
+    """Seconds and processor seconds of a call."""
+    start, before = time.perf_counter(), time.process_time()
+    run()
+    return np.array([time.perf_counter() - start, time.process_time() - before])
+
+
+def main():
+    sys.path.insert(0, str(ROOT))
+    from lib import color_cli, colorize, models, photo_files, photo_sources
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--photos", type=int, default=100)
+    options = parser.parse_args()
+    network, keras_network = models.load(options.model), models.load(options.model)
+
+    def predicted(scaled, training):
+        return keras_network.predict(np.asarray(scaled), verbose=0)
+
+    predicted.input_shape = network.input_shape
+
+    def loop(files, out, network):
+        for file in files:
+            photo, about = photo_files.read(file)
+            photo_files.write(out / file.name, colorize.colorize(photo, network), about)
+
+    def batches(files, out):
+        jobs = [photo_sources.Job(file, out / file.name, file.name) for file in files]
+        assert color_cli.color_files([(job, {"result": job.result}) for job in jobs], network) == []
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        files = draw(folder, options.photos)
+        ways = {
+            "loop of colorize": lambda part: loop(part, folder / "one", network),
+            "loop of predict": lambda part: loop(part, folder / "two", predicted),
+            "batches": lambda part: batches(part, folder / "three"),
+        }
+        for run in ways.values():  # load, compile
+            run(files[:2])
+        total = dict.fromkeys(ways, 0)
+        for part in (files[::2], None, files[1::2]):
+            for name, run in list(ways.items())[:2] if part else [("batches", ways["batches"])]:
+                total[name] = total[name] + timed(lambda r=run, p=part: r(p or files))
+        for file in files[:: len(files) // 4]:
+            one, three = (photo_files.read(folder / p / file.name)[0] for p in ("one", "three"))
+            assert np.abs(np.int16(one) - three).max() <= 4, "the ways differ"
+        for name, values in total.items():
+            seconds, used = 1e3 * values / len(files)
+            ratio = values[0] / total["batches"][0]
+            print(f"{name:17} {seconds:6.1f} ms a photo, {used:6.1f} ms of processor", end="; ")
+            used /= 1e3 * total["batches"][1] / len(files)
+            print(f"{ratio:.2f} and {used:.2f} times those of batches")
+        steps(files[0], folder / "four.jpg", network)
+
+
+def steps(file, out, network):
+    """Print what the parts of one photo cost."""
+    from lib import colorize, photo_files
+
+    photo, about = photo_files.read(file)
+    view, predict = colorize.view(photo, network), colorize.Predictor(network)
+    predict.seen[view.shape] = colorize.SEEN
+    ab = predict([view])[0]
+    parts = {
+        "read": lambda: photo_files.read(file),
+        "view": lambda: colorize.view(photo, network),
+        "network, alone": lambda: colorize.Predictor(network)([view]),
+        "network, of 8": lambda: predict([view] * 8),
+        "paint, one thread": lambda: colorize.paint(photo, view, ab, 1),
+        "paint, all": lambda: colorize.paint(photo, view, ab),
+        "write": lambda: photo_files.write(out, photo, about),
+    }
+    for name, run in parts.items():
+        run()
+        seconds, used = (
+            np.min([timed(run) for _ in range(7)], axis=0) * 1e3 / (8 if "of 8" in name else 1)
+        )
+        print(f"  {name:17} {seconds:6.1f} ms, {used:6.1f} ms of processor")
+
+
+if __name__ == "__main__":
+    main()
