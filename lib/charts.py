@@ -1,24 +1,29 @@
-"""Charts of data, training and measures: numbers in, a figure out.
+"""Charts of a table: numbers in, a figure out.
 
 Called through `lib.figures`. A table is a `summary`: one row a model, a column `model`, and for
 each measure its mean with `<measure>_low` and `<measure>_high` (see `intervals.summarize`).
 """
 
-import itertools
-
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from lib import lab
-from lib.style import BLUE, GRAY, GREEN, INK, LINES, RED, WIDTH, blank, group, in_order, styled
+from lib.style import BLUE, GRAY, GREEN, WIDTH, blank, group, in_order, styled
 from lib.style import label as name_of
 
-AB_RANGE = 110.0  # CIELAB units: sRGB reaches -108 in b
 REFERENCES = {  # measure: (row, words) of the line that says what is possible
     "rmse_ab": ("oracle_mean", "best possible"),
     "colorfulness": ("truth", "the true photos"),
 }
+RANK_LINES = {  # group: (line style, width) in the ranks
+    "baselines": ("-", 1.2),
+    "classical": (":", 1.8),
+    "given true colours": ((0, (1, 3)), 1.8),
+    "for reference": ("--", 1.2),
+    "networks": ("-", 1.5),
+    "GAN": ((0, (4, 1)), 1.5),
+}
+ASKED, THICK = ("cnn", "gan"), 3.6  # the paper's question, and the width of its lines
 
 
 @styled
@@ -38,83 +43,6 @@ def counts(stages, unit="photos"):
 
 
 @styled
-def ab_histogram(ab, mean_ab=None):
-    """How often each colour occurs: log density over a and b, the mean marked and shown.
-
-    Parameters
-    ----------
-    ab : array (..., 2), CIELAB units
-    mean_ab : pair of float, optional
-        The mean to mark; by default that of `ab`. It is what a model answers that cannot decide:
-        near the middle of all colours, a greyish brown.
-    """
-    ab = np.asarray(ab, np.float32).reshape(-1, np.shape(ab)[-1])
-    if ab.shape[-1] != 2 or not len(ab):
-        raise ValueError(f"ab: expected shape (..., 2), got {ab.shape}")
-    mean = np.asarray(ab.mean(axis=0) if mean_ab is None else mean_ab, float).reshape(2)
-    figure = blank(7.2, 4.6)
-    axes, swatch = figure.subplots(1, 2, gridspec_kw={"width_ratios": [5, 1]})
-    bins = np.linspace(-AB_RANGE, AB_RANGE, 111)
-    density = np.histogram2d(ab[:, 0], ab[:, 1], bins=[bins, bins])[0].T / len(ab)
-    shown = np.ma.masked_equal(density, 0)
-    ends = [-AB_RANGE, AB_RANGE] * 2
-    norm = LogNorm(vmin=max(shown.min(), 1e-7), vmax=shown.max())
-    image = axes.imshow(shown, origin="lower", extent=ends, cmap="viridis", norm=norm)
-    axes.plot(*_gamut(), color=GRAY, linewidth=0.9, linestyle="--")
-    axes.text(-104, 96, "- - limit of sRGB", fontsize=8, color=GRAY)
-    axes.plot(*mean, marker="X", markersize=11, color=RED, markeredgecolor="white")
-    where = {"xytext": (-104, -104), "arrowprops": {"arrowstyle": "-", "color": INK}}
-    axes.annotate(f"mean: a = {mean[0]:.1f}, b = {mean[1]:.1f}", mean, **where)
-    axes.set(xlabel="a (green to red, CIELAB units)", ylabel="b (blue to yellow, CIELAB units)")
-    figure.colorbar(image, ax=axes, label="share of pixels in a cell of 2 x 2 units")
-    swatch.imshow(np.asarray(lab.lab_to_rgb(np.array([[[50.0, *mean]]]))))
-    swatch.set(xticks=[], yticks=[])
-    swatch.set_title("mean colour\nat L = 50", fontsize=9)
-    return figure
-
-
-@styled
-def training_curves(histories, distance=10.0):
-    """Figures 7 and 8: accuracy and loss against epochs, of all models.
-
-    Parameters
-    ----------
-    histories : dict of row name -> DataFrame
-        Columns epoch, loss, val_loss, accuracy, val_accuracy.
-    distance : float
-        CIELAB units within which a pixel counts as right (`train.ACCURACY_DISTANCE`).
-    """
-    if not histories:
-        raise ValueError("histories: expected at least one model, got none")
-    figure = blank(WIDTH, 3.9)
-    panels = figure.subplots(1, 2)
-    spare = itertools.cycle(LINES.values())
-    lines = {name: LINES.get(name) or next(spare) for name in in_order(histories)}
-    for axes, column in zip(panels, ["accuracy", "loss"], strict=True):
-        ends = {}
-        for name, (color, style, marker) in lines.items():
-            table = histories[name]
-            every = max(1, len(table) // 8)
-            axes.plot(table["epoch"], table[column], color=color, linewidth=0.9, alpha=0.5)
-            looks = {"linestyle": style, "marker": marker, "markevery": every, "markersize": 4.5}
-            values = table[f"val_{column}"]
-            (ends[name],) = axes.plot(table["epoch"], values, color=color, linewidth=1.6, **looks)
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.grid(axis="y")
-        if column == "loss" and _spans_decades(axes):
-            axes.set_yscale("log")
-        _name_ends(axes, ends)
-    panels[0].set_title("Figure 7: accuracy")
-    panels[0].set_ylabel(f"share of pixels within {distance:g} CIELAB units")
-    panels[1].set_title("Figure 8: loss")
-    panels[1].set_ylabel("loss (each model's own)")
-    words = "marked lines: validation photos; thin pale lines: training photos"
-    figure.supxlabel(words, fontsize=8, color=GRAY)
-    return figure
-
-
-@styled
 def measure_bars(summary, measure, label=None, unit="", better=""):
     """Means of one measure with 95 % intervals, a row a model, baselines first.
 
@@ -126,7 +54,7 @@ def measure_bars(summary, measure, label=None, unit="", better=""):
     label, unit : str
         For the axis; see `metrics.MEASURES`.
     better : str
-        "lower", "higher" or "truth".
+        "lower", "higher", "truth" (nearest to the row `truth`) or "one" (nearest to 1).
     """
     table = _table(summary, [measure])
     table = table[table.index != "truth"] if measure != "colorfulness" else table
@@ -150,7 +78,8 @@ def measure_bars(summary, measure, label=None, unit="", better=""):
         )
     axes.set_yticks(range(len(table)), [name_of(name) for name in table.index])
     axes.set_ylim(len(table) - 0.4, -0.6)
-    hint = {"lower": "lower is better", "higher": "higher is better", "truth": "nearest the truth"}
+    hint = {"lower": "lower is better", "higher": "higher is better"}
+    hint |= {"truth": "nearest to the truth is best", "one": "nearest to 1 is best"}
     words = [f"{label or measure}", f"({unit})" if unit else "", hint.get(better, "")]
     axes.set_xlabel(", ".join(word for word in words if word).replace(", (", " ("))
     axes.margins(x=0.06)
@@ -164,7 +93,8 @@ def rank_plot(summary):
     """Where raw error and colour disagree: rank by RMSE of ab, joined to rank by colorfulness.
 
     Colour is ranked by how near the mean colorfulness is to that of the true photos (row `truth`,
-    or `oracle_sample`); if neither is there, by most colour first.
+    or `oracle_sample`); if neither is there, by most colour first. Spearman's rank correlation
+    says how far the two orders agree: 1, they are the same; -1, each is the other upside down.
     """
     table = _table(summary, ["rmse_ab", "colorfulness"])
     color = table["colorfulness"]
@@ -173,67 +103,54 @@ def rank_plot(summary):
     distance = -color if truth is None else (color - truth).abs()
     left = table["rmse_ab"].rank(method="first").astype(int)
     right = distance.rank(method="first").astype(int)
-    figure = blank(7.6, 0.9 + 0.3 * len(table))
+    figure = blank(WIDTH, 1.75 + 0.34 * len(table))
     axes = figure.add_subplot()
+    seen = {}
     for name, error in table["rmse_ab"].items():
-        _, shade, marker = group(name)
-        weight = 2.4 if abs(left[name] - right[name]) >= len(table) / 2 else 1.2
-        ranks = [left[name], right[name]]
-        axes.plot([0, 1], ranks, color=shade, marker=marker, linewidth=weight, markersize=7)
-        words = [f"{name_of(name)}  {error:.1f}   {ranks[0]}"]
-        words.append(f"{ranks[1]}   {color[name]:.1f}  {name_of(name)}")
-        axes.text(-0.05, ranks[0], words[0], ha="right", va="center", fontsize=8.5)
-        axes.text(1.05, ranks[1], words[1], va="center", fontsize=8.5)
-    axes.set(xlim=(-1.35, 2.35), ylim=(len(table) + 0.6, -0.1))
+        words, shade, marker = group(name)
+        style, width = RANK_LINES.get(words, ("-", 1.5))
+        ends = [left[name], right[name]]
+        seen[words] = Line2D([], [], color=shade, ls=style, lw=width, marker=marker, ms=8, mec="w")
+        width = THICK if name in ASKED else width
+        line = {"color": shade, "linestyle": style, "linewidth": width, "zorder": width}
+        axes.plot(*_bend(*ends), solid_capstyle="round", **line)
+        axes.plot([0, 1], ends, marker, color=shade, ms=8, mec="white", mew=0.8, zorder=9)
+        weight = "bold" if name in ASKED else "normal"
+        for place, value, side, sign in [(0, error, "right", -1), (1, color[name], "left", 1)]:
+            at, looks = ends[place], {"va": "center", "fontweight": weight}
+            axes.text(
+                place + sign * 0.055, at, f"{at}", ha="center", color=GRAY, fontsize=8, **looks
+            )
+            axes.text(place + sign * 0.16, at, f"{value:.1f}", ha="center", fontsize=8.5, **looks)
+            axes.text(place + sign * 0.235, at, name_of(name), ha=side, fontsize=9, **looks)
+    axes.set(xlim=(-0.95, 1.95), ylim=(len(table) + 1.5, -1.25))
     axes.set_axis_off()
-    by = "most colour first" if truth is None else f"nearest the truth's {truth:.1f} first"
-    looks = {"va": "bottom", "fontweight": "bold"}
-    axes.text(-0.05, 0.1, "rank by RMSE of ab\nleast error first", ha="right", **looks)
-    axes.text(1.05, 0.1, f"rank by colorfulness\n{by}", **looks)
+    by = "most colour first" if truth is None else f"nearest to the true photos’ {truth:.1f} first"
+    looks = {"va": "bottom", "fontsize": 9}
+    axes.text(-0.12, 0.2, "least first (CIELAB units)", ha="right", color=GRAY, **looks)
+    axes.text(1.12, 0.2, by, color=GRAY, **looks)
+    looks |= {"fontweight": "bold", "fontsize": 10.5}
+    axes.text(-0.12, -0.45, "by error: RMSE of ab", ha="right", **looks)
+    axes.text(1.12, -0.45, "by colour: colorfulness", **looks)
+    words = "A line that rises: more true to life in its amount of colour than its error says. "
+    words += "One that falls: less."
+    if len(table) > 2:
+        words += f"\nAgreement of the two orders, Spearman’s ρ: {_signed(left.corr(right))}"
+        words += " (+1: the same order, 0: unrelated, −1: upside down)."
+    axes.text(0.5, len(table) + 0.75, words, ha="center", va="top", fontsize=8.5, linespacing=1.5)
+    options = {"loc": "outside lower center", "ncols": len(seen), "handlelength": 3}
+    figure.legend(seen.values(), seen.keys(), **options)
     return figure
 
 
-@styled
-def nogan_curves(log):
-    """The adversarial phase: error and colour of validation photos above, losses below.
+def _bend(start, end):
+    """A curve from (0, start) to (1, end), level at both ends."""
+    x = np.linspace(0, 1, 60)
+    return x, start + (end - start) * (3 * x**2 - 2 * x**3)
 
-    Parameters
-    ----------
-    log : DataFrame
-        Columns step, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN where there is
-        none), chosen (bool) and, if any, cycle.
-    """
-    figure = blank(WIDTH, 5.2)
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    right = upper.twinx()
-    right.spines["right"].set_visible(True)
-    upper.plot(log["step"], log["rmse_ab"], color=BLUE, marker="o", ms=4)
-    right.plot(log["step"], log["colorfulness_ratio"], color=RED, marker="^", ms=4, ls="--")
-    right.axhline(1.0, color=RED, linewidth=0.8, linestyle=":")
-    across = right.get_yaxis_transform()
-    right.text(0.01, 1.0, "1: as colourful as the truth", transform=across, va="bottom", color=RED)
-    bottom, top = right.get_ylim()
-    right.set_ylim(min(bottom, 0.95), max(top, 1.08))
-    upper.set_ylabel("RMSE of ab, circles\n(CIELAB units)", color=BLUE)
-    right.set_ylabel("colorfulness / the truth's,\ntriangles", color=RED)
-    looks = {"critic_loss": (INK, "s", "-"), "generator_loss": (GREEN, "v", "--")}
-    lines = {}
-    for column, (color, marker, style) in looks.items():
-        rows = log[["step", column]].dropna()
-        options = {"color": color, "marker": marker, "ms": 4, "ls": style}
-        (lines[column.replace("_", " ")],) = lower.plot(rows["step"], rows[column], **options)
-    lower.set(xlabel="adversarial step (batches shown to the critic)", ylabel="loss")
-    lower.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    _name_ends(lower, lines)
-    for step in log.loc[log["chosen"].astype(bool), "step"]:
-        for axes in (upper, lower):
-            axes.axvline(step, color=INK, linewidth=5, alpha=0.15)
-        where = {"transform": upper.get_xaxis_transform(), "ha": "center", "fontweight": "bold"}
-        upper.text(step, 1.02, f"kept: step {step}", **where)
-    cycles = log.get("cycle", log["step"] * 0)
-    for step in log.loc[cycles.diff().fillna(0) > 0, "step"]:
-        lower.axvline(step, color=GRAY, linewidth=0.7, linestyle=":")
-    return figure
+
+def _signed(value):
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _table(summary, measures):
@@ -249,31 +166,3 @@ def _table(summary, measures):
 def _interval(row, measure):
     value = row[measure]
     return value, row.get(f"{measure}_low", value), row.get(f"{measure}_high", value)
-
-
-def _gamut():
-    """Outline of sRGB in the ab plane: the pure hues, red to yellow to green and round to red."""
-    corners = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]])
-    steps = np.linspace(0, 6, 181)
-    hues = [np.interp(steps, range(7), [*channel, channel[0]]) for channel in corners.T]
-    return np.asarray(lab.rgb_to_lab(np.stack(hues, axis=-1))).T[1:]
-
-
-def _spans_decades(axes):
-    values = np.concatenate([line.get_ydata() for line in axes.lines]).astype(float)
-    values = values[np.isfinite(values)]
-    return len(values) and values.min() > 0 and values.max() / values.min() > 15
-
-
-def _name_ends(axes, lines):
-    """A piece of each line and its name beside the line's end, moved apart where they overlap."""
-    last = -1.0
-    for name, line in sorted(lines.items(), key=lambda item: item[1].get_ydata()[-1:].tolist()):
-        if len(line.get_ydata()):
-            end = line.get_transform().transform([0, line.get_ydata()[-1]])
-            at = last = max(axes.transAxes.inverted().transform(end)[1], last + 0.065)
-            looks = {"color": line.get_color(), "ls": line.get_linestyle(), "ms": 4.5}
-            looks |= {"marker": line.get_marker(), "markevery": [0], "clip_on": False}
-            axes.plot([1.03, 1.09], [at, at], transform=axes.transAxes, **looks)
-            place = {"transform": axes.transAxes, "va": "center", "fontsize": 8.5}
-            axes.text(1.105, at, name_of(name), color=line.get_color(), **place)

@@ -1,15 +1,19 @@
-"""Pictures inside a page: read from files, with their words, and written as data.
+"""A page that is one file: its template filled, its pictures inside as data.
 
-A page with its pictures in it is one file that asks nothing of any server. The words for who cannot
-see a picture come from the PNG's text chunk "Description", where `figures.save` put them.
+Such a page asks nothing of any server. The words for who cannot see a picture come from the PNG's
+text chunk "Description", where `figures.save` put them.
 """
 
 import base64
 import io
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+import jinja2
 from PIL import Image
+
+from lib.files import write_text
 
 LIMIT = 12_000_000  # bytes of a whole page
 QUALITY = 85  # of JPEG, for pictures that are too large as PNG
@@ -49,6 +53,23 @@ def sliders(folder):
         if before and re.fullmatch(r"\w+", model):
             pairs.append((photo, model, before, after))
     return pairs
+
+
+def write_page(template, values, images, path):
+    """Fill a template of this folder and write it with its pictures inside; returns the path.
+
+    `images` are the pictures that `values` holds. The page has at most `LIMIT` bytes (see
+    `inline`) and is written as a whole or not at all.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    write_text(path, inline(environment.get_template(template).render(values), images, LIMIT))
+    return path
 
 
 def inline(html, pictures, limit):

@@ -1,100 +1,102 @@
 """What the numbers of a study say, in sentences: tables in, words out, whichever way they fall.
 
-`summary` has one row a model (see `intervals.summarize`), `metrics` one row a photo and model, or
-is None. A difference counts as one only if its 95 % interval leaves out zero: the interval of the
-paired differences, photo by photo, where `metrics` is there; otherwise the two means' intervals
-must not overlap. Intervals are over photos: they say nothing of another training run.
+`summary` and `metrics` as for `lib.verdicts`, which decides what counts as a difference.
 """
 
-import contextlib
-import math
-from dataclasses import dataclass
+from lib.cells import SIMPLE, best_simple, indexed, interval, listed, number, truth
+from lib.style import NETWORKS, label
+from lib.verdicts import VERDICTS, compare, measured
 
-import numpy as np
-import pandas as pd
-
-from lib.intervals import paired_difference
-from lib.metrics import MEASURES
-from lib.style import MODELS, in_order, label
-
-BASELINES = ("gray", "mean_ab", "l_lookup")  # what needs no training of a network
-NETWORKS = tuple(name for name, (_, group) in MODELS.items() if group in ("network", "nogan"))
-NEVER_BEST = ("oracle_mean", "oracle_sample", "truth")  # they know what no model can know
-VERDICTS = {
-    "better": "better",
-    "worse": "worse",
-    "open": "no difference that these photos can show",
-    "more": "higher; better or worse is not known",
-    "less": "lower; better or worse is not known",
-}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One measure of one model against another."""
-
-    measure: str
-    label: str
-    unit: str
-    model: str  # "10.2 [9.1, 11.3]"
-    reference: str
-    difference: str  # model minus reference, with its interval if the photos are known
-    verdict: str  # a key of VERDICTS
-
-
-def compare(summary, metrics, model="gan", reference="cnn"):
-    """Compare two rows measure by measure; a list of Comparison, empty if a row is missing."""
-    table = indexed(summary)
-    if not {model, reference} <= set(table.index):
-        return []
-    found = []
-    for measure in measures(table):
-        one, other = table.loc[model], table.loc[reference]
-        if one.isna()[measure] or other.isna()[measure]:
-            continue
-        difference, sure, text = _difference(table, metrics, measure, model, reference)
-        name, unit, better = MEASURES.get(measure, (measure.replace("_", " "), "", "unknown"))
-        gain = {"lower": -difference, "higher": difference}.get(better, 0.0)
-        if better == "truth" and truth(table) is not None:
-            gain = abs(other[measure] - truth(table)) - abs(one[measure] - truth(table))
-        if not sure:
-            verdict = "open"
-        elif gain:
-            verdict = "better" if gain > 0 else "worse"
-        else:
-            verdict = "more" if difference > 0 else "less"
-        texts = [interval(table, row, measure) for row in (model, reference)]
-        found.append(Comparison(measure, name, unit, *texts, text, verdict))
-    return found
+ASPECTS = [  # what measures are about: (measures, words if better, words if worse, noun)
+    (
+        ("rmse_ab", "rmse_rgb", "psnr", "ssim", "delta_e_2000", "auc"),
+        *("nearer to the true colours", "further from the true colours"),
+        "the distance from the true colours",
+    ),
+    (("auc_rebalanced",), "better at rare colours", "worse at rare colours", "rare colours"),
+    (
+        ("colorfulness", "colorfulness_ratio"),
+        *("truer in how colourful it is", "less true in how colourful it is"),
+        "how colourful it is",
+    ),
+    (
+        ("kid",),
+        *("more like real photos as a whole", "less like real photos as a whole"),
+        "the likeness to real photos as a whole",
+    ),
+]
 
 
 def answer(summary, metrics, model="gan", reference="cnn"):
-    """The answer to the paper's question, one or two sentences of plain text."""
+    """The answer to the paper's question, a list of texts: what it comes to, the claim, details."""
     rows = compare(summary, metrics, model, reference)
     if not rows:
         there = indexed(summary).index
         lacking = " and ".join(f"{label(m)}" for m in (reference, model) if m not in there)
-        return f"This study cannot answer: its table has no row for {lacking}."
-    names = {verdict: [r.label for r in rows if r.verdict == verdict] for verdict in VERDICTS}
-    parts = []
-    for verdict, words in [("better", "better than"), ("worse", "worse than")]:
-        if names[verdict]:
-            parts.append(f"{words} the {label(reference)} by {_listed(names[verdict])}")
-    if names["open"]:
-        parts.append(f"not different, as far as these photos can show, by {_listed(names['open'])}")
-    if names["more"] + names["less"]:
-        parts.append(f"different by {_listed(names['more'] + names['less'])}")
+        return [f"This study cannot answer: its table has no row for {lacking}."]
     photos = f"On {metrics['photo'].nunique():,} test photos, " if metrics is not None else ""
-    first = f"{photos}{label(model)} is {'; '.join(parts)}."
-    rmse = next((row for row in rows if row.measure == "rmse_ab"), rows[0])
-    claim = {
-        "better": "The paper’s claim, that the GAN has the lower error, holds here",
-        "worse": "The paper’s claim, that the GAN has the lower error, does not hold here",
-        "open": "The paper’s claim, that the GAN has the lower error, is not confirmed here",
-    }.get(rmse.verdict, "The measure")
+    details = f"{photos}{label(model)} is {by_measure(rows)}"
+    return [lead(rows, model, reference), claim(rows), details]
+
+
+def lead(rows, model="gan", reference="cnn"):
+    """What a comparison comes to, in words of everyday; `rows` of `compare`, at least one."""
+    good, bad, none, both, unclear = [], [], [], [], []
+    for names, better, worse, noun in ASPECTS:
+        found = [row.verdict for row in rows if row.measure in names]
+        kinds = set(found) - {"open"}
+        if {"more", "less"} & kinds:
+            unclear.append(noun)
+        elif len(kinds) == 2:
+            both.append(noun)
+        elif kinds:
+            (kind,) = kinds
+            count = found.count(kind)
+            part = f" (by {count} of {len(found)} measures)" if count < len(found) else ""
+            if kind == "better":
+                good.append(f"{better}{part}")
+            else:
+                bad.append(f"{worse}{part}")
+        elif found:
+            none.append(noun)
+    name, other = label(model), ("the " if reference == "cnn" else "") + label(reference)
+    sides = ", but ".join(listed(side) for side in (good, bad) if side)
+    sentences = [f"Compared with {other}, {name} is {sides}."] if sides else []
+    if both:
+        sentences.append(f"The measures of {listed(both)} disagree.")
+    if none:
+        sentences.append(f"These photos show no difference in {listed(none)}.")
+    if unclear:
+        sentences.append(f"It differs in {listed(unclear)}; which is truer is not known here.")
+    return " ".join(sentences)
+
+
+def claim(rows):
+    """Whether the paper's claim, a lower RMSE, holds; `rows` of `compare`."""
+    rmse = next((row for row in rows if row.measure == "rmse_ab"), None)
+    if rmse is None:
+        return "The table has no RMSE of ab, so the paper’s claim cannot be judged."
+    words = {
+        "better": "holds here",
+        "worse": "does not hold here",
+        "open": "is not confirmed here",
+    }[rmse.verdict]
     unit = f" {rmse.unit}" if rmse.unit else ""
-    second = f"{claim}: {rmse.label} is {rmse.model} against {rmse.reference}{unit}"
-    return f"{first} {second} (difference {rmse.difference})."
+    return (
+        f"The paper’s claim, that the GAN has the lower error, {words}: {rmse.label} is "
+        f"{rmse.model} against {rmse.reference}{unit} (difference {rmse.difference})."
+    )
+
+
+def by_measure(rows):
+    """Every measure of a comparison on its side, in one sentence."""
+    names = {verdict: [row.label for row in rows if row.verdict == verdict] for verdict in VERDICTS}
+    parts = [f"{word} by {listed(names[word])}" for word in ("better", "worse") if names[word]]
+    if names["open"]:
+        parts.append(f"not different, as far as these photos can show, by {listed(names['open'])}")
+    if names["more"] + names["less"]:
+        parts.append(f"different by {listed(names['more'] + names['less'])}")
+    return f"{'; '.join(parts)}."
 
 
 def headline(summary, metrics):
@@ -110,12 +112,12 @@ def headline(summary, metrics):
     }.get("".join(verdicts), "This study cannot say.")
 
 
-def observations(summary, metrics, histories):
-    """What else the numbers show: a list of sentences."""
+def observations(summary, metrics, histories, colors=None):
+    """What else the numbers show: a list of sentences. `colors` is of `evaluate.error_by_color`."""
     table = indexed(summary)
     seen = []
     if "rmse_ab" in table:
-        seen += _against_baselines(table, metrics) + _against_oracle(table)
+        seen += _against_baselines(table, metrics) + _against_oracle(table) + _against_hints(table)
     if {"rmse_ab", "colorfulness"} <= set(table):
         seen += _color(table)
     rows = {row.measure: row for row in compare(summary, metrics, "gan", "generator")}
@@ -126,6 +128,9 @@ def observations(summary, metrics, histories):
             f"({VERDICTS[rmse.verdict]}) and its colorfulness by {color.difference} "
             f"({VERDICTS[color.verdict]})."
         )
+    if colors is not None:
+        for model in ("cnn", "gan"):
+            seen += _by_color(colors, model) if model in set(colors["model"]) else []
     if "psnr" in table and "gray" in table.index:
         seen.append(
             f"A photo without any colour scores {number(table.loc['gray', 'psnr'], 1)} dB of PSNR, "
@@ -142,111 +147,24 @@ def observations(summary, metrics, histories):
     return seen
 
 
-def indexed(summary):
-    """The table by model, in the order of every table."""
-    table = summary.set_index("model") if "model" in summary else summary
-    return table.loc[in_order(table.index)]
-
-
-def measures(table):
-    """Columns that are measures: the known ones first, then others that have an interval."""
-    known = [column for column in MEASURES if column in table]
-    other = [column for column in table if f"{column}_low" in table and column not in known]
-    return known + other
-
-
-def truth(table):
-    """Mean colorfulness of the true photos, or of other true colourings of them; None: unknown."""
-    for row in ("truth", "oracle_sample"):
-        if row in table.index and "colorfulness" in table:
-            return float(table.loc[row, "colorfulness"])
-    return None
-
-
-def best(table, measure):
-    """The row with the best mean of a measure, among what a model could know; None: not known."""
-    better = MEASURES.get(measure, ("", "", "unknown"))[2]
-    values = table.loc[~table.index.isin(NEVER_BEST), measure].dropna()
-    if better == "truth":
-        values = (values - truth(table)).abs() if truth(table) is not None else values[:0]
-    if better == "unknown" or values.empty:
-        return None
-    return values.idxmax() if better == "higher" else values.idxmin()
-
-
-def interval(table, row, measure):
-    """Mean and 95 % interval as text: 12.3 [11.9, 12.7]."""
-    value, digits = table.loc[row, measure], places(table, measure)
-    if not np.isfinite(value):
-        return "–"
-    ends = [table.loc[row].get(f"{measure}_{end}", math.nan) for end in ("low", "high")]
-    if not np.isfinite(ends).all():
-        return number(value, digits)
-    return f"{number(value, digits)} [{number(ends[0], digits)}, {number(ends[1], digits)}]"
-
-
-def places(table, measure):
-    """Decimals worth printing: as many as half the width of a usual interval has."""
-    widths = np.zeros(1)
-    if {f"{measure}_low", f"{measure}_high"} <= set(table):
-        widths = (table[f"{measure}_high"] - table[f"{measure}_low"]).to_numpy(float) / 2
-    widths = widths[widths > 0]
-    if not len(widths):
-        return 1 if table[measure].abs().max() >= 10 else 3
-    return _places(np.median(widths))
-
-
-def number(value, digits):
-    """A number with thousands separated, a true minus sign, and no minus zero."""
-    text = f"{value:,.{digits}f}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
-
-
-def _places(half_width):
-    return int(min(4, max(0, -math.floor(math.log10(half_width / 2)))))
-
-
-def _difference(table, metrics, measure, model, reference):
-    """Mean difference, whether it is one, and its text."""
-    rows = pd.DataFrame()
-    if metrics is not None and measure in metrics:
-        rows = metrics[metrics["model"].isin([model, reference])][["photo", "model", measure]]
-    with contextlib.suppress(ValueError):  # no table, or not the same photos for both
-        found = paired_difference(rows, measure, model, reference)
-        value, low, high = found["difference"], found["low"], found["high"]
-        digits = _places((high - low) / 2) if high > low else places(table, measure)
-        text = f"{_signed(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
-        return value, low > 0 or high < 0, text
-    one, other = table.loc[model], table.loc[reference]
-    value, digits = one[measure] - other[measure], places(table, measure)
-    low, high = [f"{measure}_{end}" for end in ("low", "high")]
-    known = {low, high} <= set(table)
-    apart = known and (one[low] > other[high] or one[high] < other[low])
-    return value, bool(apart), _signed(value, digits)
-
-
-def _signed(value, digits):
-    return ("+" if value > 0 else "") + number(value, digits)
-
-
 def _against_baselines(table, metrics):
-    there = [row for row in BASELINES if row in table.index]
+    there = [row for row in SIMPLE if row in table.index]
     networks = [row for row in NETWORKS if row in table.index]
     if not there or not networks:
         return ["The table has no baselines, or no networks: the errors cannot be judged."]
     simple = table.loc[there, "rmse_ab"].idxmin()
     groups = {"beaten": [], "not clearly beaten": [], "not even reached": []}
     for model in networks:
-        difference, sure, _ = _difference(table, metrics, "rmse_ab", model, simple)
+        difference, sure, _ = measured(table, metrics, "rmse_ab", model, simple)
         far = "beaten" if difference < 0 else "not even reached"
         groups[far if sure else "not clearly beaten"].append(label(model))
     words = f"{label(simple).lower()}, {interval(table, simple, 'rmse_ab')}"
-    return [
-        f"By RMSE of ab, the best simple baseline ({words}) is {verdict} by "
-        f"{_listed(names) if len(names) < len(networks) else 'every network'}."
+    parts = [
+        f"{verdict} by {listed(names) if len(names) < len(networks) else 'every network'}"
         for verdict, names in groups.items()
         if names
     ]
+    return [f"By RMSE of ab, the best simple baseline ({words}) is {'; '.join(parts)}."]
 
 
 def _against_oracle(table):
@@ -260,14 +178,25 @@ def _against_oracle(table):
     lower = [label(row) for row in there if errors[row] < errors["oracle_sample"]]
     texts = [interval(table, row, "rmse_ab") for row in ("oracle_mean", "oracle_sample")]
     verb = "has" if len(lower) == 1 else "have"
-    end = (
-        f"{_listed(lower)} {verb} less. RMSE rewards caution." if lower else "no network has less."
-    )
+    end = f"{listed(lower)} {verb} less. RMSE rewards caution." if lower else "no network has less."
     return [
         f"The mean of all possible colours has an RMSE of ab of {texts[0]}, about the least that "
         f"any model can have. The nearest network, {label(nearest)}, is "
         f"{number(abs(above), 0)}\u00a0% {side} it.",
         f"Another true colouring, as good as the photo itself, has an RMSE of {texts[1]}: {end}",
+    ]
+
+
+def _against_hints(table):
+    there = [row for row in NETWORKS if row in table.index]
+    if not there or "levin" not in table.index:
+        return []
+    errors = table["rmse_ab"]
+    less = [label(row) for row in there if errors[row] < errors["levin"]]
+    who = f"{listed(less)} {'has' if len(less) == 1 else 'have'}" if less else "no network has"
+    return [
+        "Levin et al.’s method, which is given the true colours of a few pixels, has an RMSE of "
+        f"ab of {interval(table, 'levin', 'rmse_ab')}; {who} less without a hint."
     ]
 
 
@@ -285,9 +214,26 @@ def _color(table):
         agree += ", and is nearest to the truth in colorfulness, too."
     else:
         agree += f", but {label(vivid)} is nearest to the truth in colorfulness."
-    return [f"Colorfulness, as a share of the true photos’: {_listed(words)}.", agree]
+    return [f"Colorfulness, as a share of the true photos’: {listed(words)}.", agree]
 
 
-def _listed(words):
-    """a, b and c"""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+def _by_color(colors, model):
+    """At which true colours a model has less error than the best simple baseline, and more."""
+    simple = best_simple(colors)
+    if simple is None:
+        return []
+    table = colors.dropna(subset=["rmse_ab_low"]).set_index("color")
+    network, baseline = (table[table["model"] == name] for name in (model, simple))
+    baseline = baseline.loc[network.index]
+    less = network.index[network["rmse_ab_high"] < baseline["rmse_ab_low"]]
+    more = network.index[network["rmse_ab_low"] > baseline["rmse_ab_high"]]
+    sides = {"less error": less, "more error": more}
+    parts = [f"{words} at {listed([*hues])}" for words, hues in sides.items() if len(hues)]
+    if not parts:
+        parts = ["an error that differs at no colour by more than the intervals"]
+    elif len(less) + len(more) < len(network):
+        parts[-1] += "; at the others the intervals overlap"
+    return [
+        f"By the true colour of a pixel, {label(model)} has, against the best simple baseline "
+        f"({label(simple).lower()}), {' and '.join(parts)}."
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from lib import files, profiles
 from lib.steps import prepare
 
-LAST = "06_evaluate"  # what a study that is there for its seed ends with
+LAST = "07_evaluate"  # what a study that is there for its seed ends with
 
 
 def expand(profile, settings, root):
@@ -63,7 +63,7 @@ def write_seeds(folder, repeats):
     Parameters
     ----------
     folder : pathlib.Path
-        results/<study>
+        results/<study>; its run.json is told the seeds.
     repeats : list of str
         Names of the studies that repeat it with other seeds.
     """
@@ -72,9 +72,13 @@ def write_seeds(folder, repeats):
     from lib import intervals, report
 
     paths = [folder / "summary.csv", *(folder.parent / name / "summary.csv" for name in repeats)]
-    if all(path.is_file() for path in paths):  # NOTEBOOKS may leave 06 out
+    if all(path.is_file() for path in paths):  # NOTEBOOKS may leave 07 out
         seeds = intervals.over_seeds([pd.read_csv(path) for path in paths])
         files.write_text(folder / "seeds.csv", seeds.to_csv(index=False))
+        runs = [files.read_json(path.with_name("run.json")) for path in paths]
+        files.write_json(
+            folder / "run.json", runs[0] | {"seeds": [run.get("seed") for run in runs]}
+        )
         report.build(folder)
 
 

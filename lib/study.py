@@ -2,7 +2,7 @@
 
     python -m lib.study quick                        what is not up to date, in order
     python -m lib.study quick --set EPOCHS=3 --list  what would run, and why
-    python -m lib.study quick --from 05              05_gan and what follows it
+    python -m lib.study quick --from 06              06_gan and what follows it
     python -m lib.study quick --only cnn             that notebook alone, in any case
     python -m lib.study quick --set SEEDS=[0,1,2]    the same training from three seeds
     python -m lib.study ablation                     one study for each of the profile's VARIANTS
@@ -213,13 +213,15 @@ def _report(names, root):
         raise UsageError("report: expected the name of a study")
     from lib import comparison, report
 
-    for name in names:
-        try:
-            print(report.build(results / name))
-        except (FileNotFoundError, ValueError) as error:
-            raise UsageError(f"report {name}: {error}") from None
+    folders = [results / name for name in names]
+    pages = [(f"report {folder.name}", report.build, folder) for folder in folders]
     if len(names) > 1:
-        print(comparison.build([results / name for name in names]))
+        pages.append(("comparison", comparison.build, folders))
+    for what, build, given in pages:
+        try:
+            print(build(given))
+        except (FileNotFoundError, ValueError) as error:
+            raise UsageError(f"{what}: {error}") from None
 
 
 class _Parser(argparse.ArgumentParser):

@@ -31,6 +31,8 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = [
 ]
 GROUPS = {  # group of rows of a table: (label, colour, marker)
     "baseline": ("baselines", GRAY, "s"),
+    "classical": ("classical", PINK, "P"),
+    "hint": ("given true colours", ORANGE, "X"),
     "oracle": ("for reference", GREEN, "D"),
     "network": ("networks", BLUE, "o"),
     "nogan": ("GAN", RED, "^"),
@@ -41,6 +43,9 @@ MODELS = {  # row of a table, in the order of every table and chart: (label, gro
     "mean_ab": ("Mean colour", "baseline"),
     "l_lookup": ("Mean colour of each lightness", "baseline"),
     "random_photo": ("Colours of a random photo", "baseline"),
+    "reinhard": ("Reinhard: an example", "classical"),
+    "welsh": ("Welsh: an example", "classical"),
+    "levin": ("Levin: scribbles", "hint"),
     "cnn": ("CNN", "network"),
     "autoencoder": ("Autoencoder", "network"),
     "xception": ("Xception", "network"),
@@ -52,6 +57,7 @@ MODELS = {  # row of a table, in the order of every table and chart: (label, gro
     "truth": ("The true photos", "oracle"),
     "critic": ("Critic", "other"),  # not a row: it colours nothing
 }
+NETWORKS = tuple(name for name, (_, group) in MODELS.items() if group in ("network", "nogan"))
 LINES = {  # line of a model in curves: (colour, line style, marker)
     "cnn": (BLUE, "-", "o"),
     "autoencoder": (ORANGE, (0, (5, 1.5)), "s"),

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib import blocks, diagrams, figures, style
+from lib import blocks, color_charts, diagrams, figures, style
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
@@ -56,6 +56,39 @@ def nogan_log():
     )
 
 
+def histograms(models):
+    return {name: RANDOM.integers(0, 1000, (23, 23)) for name in models}
+
+
+def colors(models):
+    rows = [(hue, model) for model in models for hue in color_charts.HUES]
+    table = pd.DataFrame(rows, columns=["color", "model"]).assign(pixels=0.125)
+    table["rmse_ab"] = RANDOM.uniform(5, 25, len(table))
+    table["rmse_ab_low"], table["rmse_ab_high"] = table["rmse_ab"] - 1, table["rmse_ab"] + 1
+    table["chroma_ratio"] = RANDOM.uniform(0.2, 1.5, len(table))
+    empty = table["color"] == "cyan"  # no test pixel is cyan
+    table.loc[empty, ["rmse_ab", "rmse_ab_low", "rmse_ab_high", "chroma_ratio"]] = np.nan
+    table.loc[empty, "pixels"] = 0.0
+    return table
+
+
+def render():
+    factors = np.array([16, 2, 8, 40])
+    return pd.DataFrame(
+        {
+            "render_factor": factors,
+            "seconds": factors / 10.0,
+            "rmse_ab": 12 + abs(factors - 8) / 9,
+            "delta_e_2000": 10 + abs(factors - 16) / 9,
+        }
+    )
+
+
+def strips(count):
+    rows = [np.full((16, 64, 3), shade, np.uint8) for shade in range(count)]
+    return rows, [5 * number for number in range(count)]
+
+
 def keras_model():
     import keras
     from keras import layers
@@ -101,6 +134,14 @@ FIGURES = {
     "measure_bars of one": lambda: figures.measure_bars(summary(["cnn"]), "colorfulness"),
     "rank_plot": lambda: figures.rank_plot(summary(list(style.MODELS))),
     "rank_plot without truth": lambda: figures.rank_plot(summary(["gray", "cnn"])),
+    "ab_histograms": lambda: figures.ab_histograms(histograms(list(style.MODELS)[:13])),
+    "ab_histograms of one": lambda: figures.ab_histograms(histograms(["truth"])),
+    "error_by_color": lambda: figures.error_by_color(colors(list(style.MODELS))),
+    "error_by_color of one network": lambda: figures.error_by_color(colors(["cnn"])),
+    "render_factor_curve": lambda: figures.render_factor_curve(render()),
+    "render_factor_curve of one": lambda: figures.render_factor_curve(render()[:1]),
+    "looks": lambda: figures.looks(*strips(25), chosen=45),
+    "looks at one step": lambda: figures.looks(*strips(1), chosen=0),
     "nogan_curves": lambda: figures.nogan_curves(nogan_log()),
     "nogan_curves in cycles": lambda: figures.nogan_curves(
         nogan_log().assign(cycle=[0, 0, 1, 1, 2, 2])
@@ -204,34 +245,6 @@ def test_pick_is_a_rule():
     assert [len(rows) for rows in figures.pick(np.zeros(4), 3).values()] == [1, 1, 1]
 
 
-def test_tables_are_drawn_baselines_first_and_without_truth_among_errors():
-    axes = figures.measure_bars(summary(), "rmse_ab").axes[0]
-    words = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert words == [style.label(name) for name in style.in_order(MODELS) if name != "truth"]
-    assert words[0] == "No colour"
-    bars = figures.measure_bars(summary().set_index("model"), "colorfulness").axes[0]
-    assert any("true" in text.get_text() for text in bars.texts)
-
-
-def test_ranks_follow_the_distance_to_the_truth():
-    table = pd.DataFrame(
-        {
-            "model": ["truth", "gray", "cnn"],
-            "rmse_ab": [0.0, 2.0, 1.0],
-            "colorfulness": [30.0, 28.0, 60.0],
-        }
-    )
-    words = " ".join(text.get_text() for text in figures.rank_plot(table).axes[0].texts)
-    assert "CNN  1.0   1" in words and "1   28.0  No colour" in words and "30.0" in words
-
-
-def test_names_beside_curves_do_not_overlap():
-    same = {name: history() for name in style.LINES}
-    for axes in figures.training_curves(same).axes:
-        heights = sorted(text.get_position()[1] for text in axes.texts)
-        assert len(heights) == len(same) and np.diff(heights).min() > 0.06
-
-
 def test_blocks_come_from_the_model():
     found = figures.blocks_of(keras_model(), image_size=32)
     assert [block["name"] for block in found] == [
@@ -278,6 +291,15 @@ def test_layers_that_keras_named_are_blocks_of_their_own():
         (lambda: figures.training_curves({}), "histories"),
         (lambda: figures.measure_bars(summary(), "psnr"), "psnr"),
         (lambda: figures.rank_plot(summary().drop(columns="colorfulness")), "colorfulness"),
+        (lambda: figures.ab_histograms({}), "histograms"),
+        (lambda: figures.ab_histograms({"cnn": np.ones((3, 3))}), "cnn"),
+        (lambda: figures.ab_histograms({"cnn": np.zeros((23, 23))}), "pixel"),
+        (lambda: figures.error_by_color(colors(["gray"])), "network"),
+        (lambda: figures.error_by_color(colors(["cnn"]).drop(columns="pixels")), "pixels"),
+        (lambda: figures.render_factor_curve(render()[:0]), "render_factor"),
+        (lambda: figures.looks(*strips(3), chosen=7), "7"),
+        (lambda: figures.looks([RGB[0], RGB[1, :7]], [0, 5], 0), "shape"),
+        (lambda: figures.save_slider("x", "p", "gan", GRAY[0], RGB[0], "other"), "group"),
         (lambda: figures.model_diagram([]), "blocks"),
         (lambda: figures.model_diagram([{"name": "a", "kind": "?", "shape": (1,)}]), "kinds"),
         (

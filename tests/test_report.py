@@ -4,8 +4,7 @@ import html.parser
 import io
 import json
 import re
-import shutil
-import subprocess
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import yaml
 from PIL import Image, PngImagePlugin
 from test_findings import metrics
 
-from lib import embed, findings, report
+from lib import cells, embed, fidelity, report, results, verdicts
 from lib.intervals import summarize
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,10 +59,11 @@ def write_study(folder):
     for name in ("cnn", "autoencoder", "generator", "gan", "critic"):
         (folder / name).mkdir()
         params = {"parameters": 1234567, "settings": {"epochs": 10, "loss": "mse"}, "warnings": []}
-        params["warnings"] = ["weights are random <b>"] if name == "generator" else []
+        params["warnings"] = ["weights are random <b>"] if name in ("generator", "gan") else []
         (folder / name / "params.json").write_text(json.dumps(params))
         if name not in ("gan", "critic"):
             history.to_csv(folder / name / "history.csv", index=False)
+    (folder / "summary.json").write_text('{"warnings": ["KID is of random features."]}')
     counts = {"found": 1234, "kept": 1200, "train": 960, "val": 120, "test": 120}
     data = {
         "dataset": "flickr30k",
@@ -80,7 +80,7 @@ def write_study(folder):
         "git": None,
         "versions": {"python": "3.11.1", "tensorflow": "2.21.0", "keras": "3.15.1", "numpy": None},
         "hardware": {"cpu": "A CPU", "cores": 2, "memory_gb": 8.0, "gpus": ["A GPU"]},
-        "steps": {"02_cnn": {"seconds": 12.3, "finished": "2026-01-05T10:00:00+00:00"}},
+        "steps": {"03_cnn": {"seconds": 12.3, "finished": "2026-01-05T10:00:00+00:00"}},
     }
     (folder / "run.json").write_text(json.dumps(run))
     return folder
@@ -144,15 +144,16 @@ class TestPage:
     def test_begins_with_the_answer_and_what_to_know_first(self, page):
         before = page.words.index("Yes, by the paper’s own measure")
         assert before < page.words.index("Before you trust") < page.words.index("Preprocessing")
-        assert "Generator alone: weights are random <b>" in page.words
-        assert "Xception is not in this study: notebook 04" in page.words
+        assert page.words.count("Generator alone and NoGAN: weights are random <b>") == 1
+        assert "KID is of random features" in page.words
+        assert "Xception is not in this study: notebook 05" in page.words
 
     def test_numbers_are_those_of_the_tables(self, page, study):
-        table = findings.indexed(pd.read_csv(study / "summary.csv"))
+        table = cells.indexed(pd.read_csv(study / "summary.csv"))
         row = table.loc["gan"]
         text = [f"{row[f'rmse_ab{end}']:.1f}" for end in ("", "_low", "_high")]
-        assert findings.interval(table, "gan", "rmse_ab") == f"{text[0]} [{text[1]}, {text[2]}]"
-        assert findings.interval(table, "gan", "rmse_ab") in page.words
+        assert cells.interval(table, "gan", "rmse_ab") == f"{text[0]} [{text[1]}, {text[2]}]"
+        assert cells.interval(table, "gan", "rmse_ab") in page.words
         assert "960 for training" in page.words and "grey 34." in page.words
         assert "12.3" in page.words and "A GPU" in page.words and "1,234,567" in page.words
 
@@ -163,10 +164,10 @@ class TestPage:
 
     def test_sliders_are_pairs(self, page):
         assert [control["type"] for control in page.all("input")] == ["range"]
-        assert "NoGAN, my-photo" in page.words and "lonely" not in page.words
+        assert "NoGAN" in page.words and "my-photo" in page.words and "lonely" not in page.words
 
     def test_compares_with_the_paper(self, page, study):
-        rows = report._fidelity(report.read(study), findings.compare(*tables(study)))
+        rows = fidelity.compare(results.read(study), verdicts.compare(*tables(study)))
         same = {(row["section"], row["paper"][:11]): row["same"] for row in rows}
         assert same["3.1", "Flickr30k, "] == "yes" and same["3.1", "Flickr8k fi"] == "no"
         assert same["V", "Batch size "] == "yes" and same["V", "250 epochs;"] == "no"
@@ -181,7 +182,7 @@ def tables(study):
 
 
 def test_without_a_summary_one_line_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match="summary.csv: run notebook 06") as error:
+    with pytest.raises(FileNotFoundError, match="summary.csv: run notebook 07") as error:
         report.build(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -240,32 +241,48 @@ def test_fidelity_is_complete_and_points_to_files_that_are_there():
     for entry in entries:
         assert {"section", "paper", "where", "got"} <= set(entry)
         assert len({"same", "when", "verdict"} & set(entry)) == 1
-        assert entry.get("same", "yes") in report.SAME
+        assert entry.get("same", "yes") in fidelity.SAME
         assert set(entry.get("needs", [])) <= set(report.NEEDED)
     for name in set(re.findall(r"lib/\w+\.py", text)):
         assert (ROOT / name).is_file(), name
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
-def test_nothing_is_wider_than_a_phone_or_a_screen_and_sliders_move(study, tmp_path):
-    path = report.build(study)
-    frames = [
-        f"<iframe style='width:{width}px;height:800px;border:0' src='{path.as_uri()}'></iframe>"
-        for width in (360, 1400)
-    ]
-    script = """<script>onload = () => { document.title = [...document.querySelectorAll("iframe")]
-        .map(frame => {
-            const page = frame.contentDocument.documentElement;
-            const range = page.querySelector(".pair input");
-            range.value = 20;
-            range.dispatchEvent(new Event("input"));
-            const fits = page.scrollWidth <= page.clientWidth;
-            return fits + " " + range.parentNode.style.getPropertyValue("--cut") }).join(", ") }
-        </script>"""
-    frame = tmp_path / "frame.html"
-    frame.write_text("".join(frames) + script)
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += ["--allow-file-access-from-files", f"--user-data-dir={tmp_path}/chromium"]
-    command += ["--virtual-time-budget=8000", frame.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert re.search("<title>(.*)</title>", done.stdout)[1] == "true 20%, true 20%"
+def test_measures_of_all_photos_stand_beside_those_of_each(study):
+    summary = pd.read_csv(study / "summary.csv")
+    for number, measure in enumerate(("kid", "colorfulness_ratio")):  # as notebook 07 writes them
+        summary[measure] = np.linspace(2.0, 1.0 - number, len(summary))
+        summary[f"{measure}_low"] = summary[measure] - 0.01
+        summary[f"{measure}_high"] = summary[measure] + 0.01
+    summary.loc[summary.model == "gray", "kid"] = np.nan  # not known
+    summary.to_csv(study / "summary.csv", index=False)
+    page = Page(report.build(study))
+    heads = [words for words in ("Colorfulness / truth", "KID") if words in page.words]
+    assert len(heads) == 2 and "nearest 1 is best" in page.words
+    row = cells.interval(cells.indexed(summary), "cnn", "kid")
+    assert row.split(" ")[0] in page.words and "nan" not in page.words.lower().split()
+
+
+def test_seeds_stand_beside_photos_and_their_sentence_in_the_answer(study):
+    assert "training runs" not in Page(report.build(study)).words
+    seeds = [("cnn", "rmse_ab", 3, 12.0, 0.3), ("gan", "rmse_ab", 3, 10.1, 0.2)]
+    columns = ["model", "measure", "seeds", "mean", "sd"]
+    pd.DataFrame(seeds, columns=columns).to_csv(study / "seeds.csv", index=False)
+    words = Page(report.build(study)).words
+    assert "12.0 ± 0.3" in words and "10.1 ± 0.2" in words
+    assert words.index("The answer survives the seeds") < words.index("Before you trust")
+
+
+def test_the_commands_give_what_differs_from_the_profile():
+    profile = yaml.safe_load((ROOT / "notebooks" / "profiles" / "smoke.yaml").read_text("utf-8"))
+    run = {"profile": "smoke", "parameters": {**profile, "OTHER": 1}}
+    assert results.commands(run, "smoke")[0] == "python -m lib.study smoke"
+    changed = {"STUDY": "mine", "EPOCHS": 3, "SKIPS": False, "GENERATOR": {"filters": 8}}
+    line = results.commands({**run, "parameters": profile | changed}, "mine")
+    assert line[1] == "python -m lib.study report mine"
+    settings = shlex.split(line[0])[4:]
+    assert shlex.split(line[0])[3] == "smoke" and settings[0] == "--set"
+    given = dict(setting.split("=", 1) for setting in settings[1:])
+    assert {name: yaml.safe_load(value) for name, value in given.items()} == changed
+    line = results.commands({**run, "seeds": [0, 1, 2]}, "smoke")[0]
+    assert line == "python -m lib.study smoke --set 'SEEDS=[0, 1, 2]'"
+    assert results.commands({}, "by-hand")[0] == "python -m lib.study by-hand"
