@@ -1,97 +1,258 @@
 """Every row of the study's table, measured on the same photos.
 
 A row is anything that gives ab for photos: the trivial baselines, what is known of drawn scenes,
-and the trained networks. `predictors` makes them, `measure` measures them batch by batch, so that
-memory does not grow with the number of photos.
+and the trained networks. `predictors` makes them, `measure` measures them batch by batch, each
+prediction once, so that memory does not grow with the number of photos. All that is computed of a
+batch is one compiled program (see `lib.pixels`); rows are measured side by side, one a core.
 """
 
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from keras import ops
 
-from lib import baselines, lab, metrics, models, scenes
+from lib import baselines, classical, devices, lab, metrics, models, pixels, realism, scenes
+from lib.intervals import bootstrap_ratio
+from lib.scribbles import SHARE
 
+CLASSICAL = ("reinhard", "welsh", "levin")
 NETWORKS = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "gan")
-BATCH = 64  # photos at once
+BATCH = 16  # photos at once; more are no faster, and need more memory
 
 
-def predictors(photos, rows, study, seed=0):
+@dataclass(frozen=True)
+class Measured:
+    """What `measure` found."""
+
+    table: pd.DataFrame  # metrics.csv: photo, model and a column a measure
+    colors: dict  # row -> (N, 8, 4) float32: sums over the pixels of a class, `pixels.compare`
+    histograms: dict  # row -> (23, 23) int64: pixels in each bin of ab, 'truth' among them
+    examples: dict  # row -> (K, h, w, 3) uint8: the photos for KID, 96 pixels a side at most
+
+
+def fit(photos):
+    """Fit the baselines on the training photos: `baselines.Fitted`."""
+    return baselines.fit(_lab_of(photos, photos.rows("train")))
+
+
+def predictors(photos, rows, study, fitted, seed=0, scribbles=SHARE):
     """All rows of the table that can be made for a study.
 
     Parameters
     ----------
     photos : preprocess.Photos
-        The baselines are fitted on its training photos.
     rows : array (N,) of int
         The photos that will be measured.
     study : path
         results/<study>, where the networks are.
+    fitted : baselines.Fitted
+        From `fit`.
     seed : int
-        Of the random other photo.
+        Of the random other photo, Welsh's samples and the scribbles' places.
+    scribbles : float
+        Share of the pixels whose true colour Levin's row is given, above 0 up to 1.
 
     Returns
     -------
     dict of name -> function
-        Each takes an array of rows of `photos.images`, a part of `rows`, and gives ab in CIELAB
-        units, float32 (n, H, W, 2). In the order of the table: baselines, oracles, networks.
+        Each takes an array of rows of `photos.images`, a part of `rows`, and their L, float32
+        (n, H, W, 1), and gives ab in CIELAB units, float32 (n, H, W, 2). In the order of the
+        table: baselines, classical methods, oracles, networks.
     """
-    mean_ab = baselines.fit_mean_ab(_lab(photos, part)[..., 1:] for part in _parts(photos, "train"))
-    table = baselines.fit_l_lookup(_lab(photos, part) for part in _parts(photos, "train"))
     drawn = baselines.draw_photos(photos.rows("train"), len(rows), seed)
     other = dict(zip(rows.tolist(), drawn.tolist(), strict=True))
     found = {
-        "gray": lambda part: baselines.predict_gray(_lightness(photos, part)),
-        "mean_ab": lambda part: baselines.predict_mean_ab(_lightness(photos, part), mean_ab),
-        "l_lookup": lambda part: baselines.predict_l_lookup(_lightness(photos, part), table),
-        "random_photo": lambda part: baselines.predict_random_photo(
-            _lightness(photos, part), photos.images[[other[row] for row in part.tolist()]]
+        "gray": lambda part, lightness: baselines.predict_gray(lightness),
+        "mean_ab": lambda part, lightness: baselines.predict_mean_ab(lightness, fitted.mean_ab),
+        "l_lookup": lambda part, lightness: baselines.predict_l_lookup(lightness, fitted.l_lookup),
+        "random_photo": lambda part, lightness: baselines.predict_random_photo(
+            lightness, photos.images[[other[row] for row in part.tolist()]]
         ),
     }
+    found |= classical.predictors(photos, rows, seed, scribbles)
     if photos.dataset == "scenes":
-        found["oracle_mean"] = lambda part: scenes.oracle_mean(*_drawn_as(photos, part))
-        found["oracle_sample"] = lambda part: scenes.oracle_sample(*_drawn_as(photos, part))
+        found["oracle_mean"] = lambda part, _: scenes.oracle_mean(*_drawn_as(photos, part))
+        found["oracle_sample"] = lambda part, _: scenes.oracle_sample(*_drawn_as(photos, part))
     for name in NETWORKS:
         path = Path(study) / name / "model.keras"
         if path.is_file():
-            network = models.load(path)
-            found[name] = lambda part, n=network: models.predict_ab(n, photos.images[part])
+            network = functools.partial(models.load(path), training=False)
+            network = pixels.compiled(network, xla=devices.has_gpu())
+            found[name] = lambda part, lightness, n=network: _predict(n, lightness)
     return found
 
 
-def measure(photos, rows, predictors):
+def measure(photos, rows, predictors, examples=0):
     """All measures of all rows of the table on the given photos.
+
+    Parameters
+    ----------
+    photos : preprocess.Photos
+    rows : array (N,) of int
+    predictors : dict of name -> function
+        See `predictors`.
+    examples : int
+        Keep what so many photos look like, evenly spread, for KID.
 
     Returns
     -------
-    pandas.DataFrame
-        One row a photo and model: photo (its file's name), model, and a column a measure
-        (`metrics.MEASURES`). The row `truth` measures the photos themselves; only its colorfulness
-        says anything.
+    Measured
+        The table has one row a photo and model: photo (its file's name), model, and a column a
+        measure (`metrics.MEASURES`). Measures of RGB are taken on the true L with the predicted
+        ab, clipped to sRGB, as a viewer gets it; `rmse_ab`, the AuC, colour classes and histograms
+        on the raw ab. The row `truth` measures the photos themselves; only its colorfulness says
+        anything.
+
+    Raises
+    ------
+    ValueError
+        If a prediction is NaN or infinite, or of another shape than the photos.
     """
+    histogram = sum(metrics.ab_histogram(part[..., 1:]) for part in _lab_of(photos, rows))
+    weights = metrics.ab_bin_weights(histogram).astype(np.float32)
+    describe = _programs()["describe"]
+    chosen = np.linspace(0, len(rows) - 1, min(examples, len(rows))).astype(int)
+    everything = {"truth": None, **predictors}
+    found = {name: [] for name in everything}
+    histograms = {name: np.zeros(pixels.BINS**2, np.int64) for name in everything}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(rows), BATCH):
+            part = rows[start : start + BATCH]
+            kept = chosen[(chosen >= start) & (chosen < start + BATCH)] - start
+            filled = np.resize(part, min(BATCH, len(rows)))  # the last is compiled as the others
+            truth = describe(photos.images[filled], weights)
+            one = functools.partial(_one, truth=truth, part=filled)
+            for name, values in pool.map(one, everything.items()):
+                values = {key: value[: len(part)] for key, value in values.items()}
+                bins = values.pop("bins").ravel()
+                histograms[name] += np.bincount(bins, minlength=pixels.BINS**2)
+                found[name].append(values | {"rgb": realism.reduced(values["rgb"][kept])})
+    joined = {name: _joined(parts) for name, parts in found.items()}
+    names = photos.names(rows)
+    tables = [_table(names, name, values) for name, values in joined.items()]
+    shape = (pixels.BINS, pixels.BINS)
+    return Measured(
+        pd.concat(tables, ignore_index=True),
+        {name: values["colors"] for name, values in joined.items()},
+        {name: counts.reshape(shape) for name, counts in histograms.items()},
+        {name: values["rgb"] for name, values in joined.items()},
+    )
+
+
+def error_by_color(colors, seed=0):
+    """Error and chroma of every row by the colour class of the true pixel, over all photos.
+
+    Parameters
+    ----------
+    colors : dict of row -> array (N, 8, 4)
+        Of `Measured`.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        One row a class and model: color (see `metrics.color_classes`), model, pixels (the class's
+        share of all test pixels), rmse_ab (the root of the mean over its pixels and both channels,
+        pooled over photos) with its 95 % interval over photos rmse_ab_low and rmse_ab_high, and
+        chroma_ratio (mean predicted chroma over mean true chroma: below 1 is too pale). The row
+        `truth` is left out, and so are classes without a pixel.
+    """
+    share = colors["truth"][..., 0].sum(axis=0, dtype=float) / colors["truth"][..., 0].sum()
     tables = []
-    for part in np.array_split(rows, -(-len(rows) // BATCH)):
-        rgb = photos.images[part]
-        ab_true = _lab(photos, part)[..., 1:]
-        for name, predict in {"truth": lambda _, ab=ab_true: ab, **predictors}.items():
-            values = metrics.evaluate(rgb, predict(part))
-            tables.append(pd.DataFrame({"photo": photos.names(part), "model": name} | values))
-    table = pd.concat(tables)
-    order = {name: number for number, name in enumerate(["truth", *predictors])}
-    return table.sort_values("model", key=lambda names: names.map(order), kind="stable")
+    for model in colors:
+        sums = colors[model].astype(float)
+        error = bootstrap_ratio(sums[..., 1], 2 * sums[..., 0], seed)
+        chroma = [sums[..., number].sum(axis=0) for number in (2, 3)]
+        with np.errstate(invalid="ignore"):  # a class without a pixel
+            ratio = chroma[1] / chroma[0]
+        columns = {"color": metrics.COLORS, "model": model, "pixels": share}
+        columns |= dict(
+            zip(["rmse_ab", "rmse_ab_low", "rmse_ab_high"], np.sqrt(error), strict=True)
+        )
+        tables.append(pd.DataFrame(columns | {"chroma_ratio": ratio}))
+    table = pd.concat([table for table in tables if table.model[0] != "truth"], ignore_index=True)
+    order = table["color"].map({color: place for place, color in enumerate(metrics.COLORS)})
+    return table[table["pixels"] > 0].iloc[order[table["pixels"] > 0].argsort(kind="stable")]
 
 
-def _parts(photos, split):
-    rows = photos.rows(split)
-    return np.array_split(rows, -(-len(rows) // BATCH))
+def colored(photos, predictors, part):
+    """What the given rows of the table make of some photos: dict of name -> uint8 (n, H, W, 3)."""
+    rgb = photos.images[part]
+    lab_true = ops.convert_to_numpy(lab.rgb_to_lab(rgb))
+    return {
+        name: metrics.recolor(rgb, _ab(name, predict, part, lab_true))
+        for name, predict in predictors.items()
+    }
 
 
-def _lab(photos, part):
-    return np.asarray(lab.rgb_to_lab(photos.images[part]))
+@functools.cache
+def _programs():
+    """What is computed of a batch, compiled once for each size of photos and batch."""
+    functions = {
+        "to_lab": lab.rgb_to_lab,
+        "describe": pixels.describe,
+        "render": pixels.render,
+        "sums_down": pixels.sums_down,
+        "compare": pixels.compare,
+    }
+    return {name: pixels.compiled(function) for name, function in functions.items()}
 
 
-def _lightness(photos, part):
-    return np.clip(_lab(photos, part)[..., :1], 0, 100)
+def _lab_of(photos, rows):
+    """CIELAB of photos, some at a time."""
+    to_lab = _programs()["to_lab"]
+    for start in range(0, len(rows), BATCH):
+        yield ops.convert_to_numpy(to_lab(photos.images[rows[start : start + BATCH]]))
+
+
+def _one(row, truth, part):
+    """Name and values of one row of the table for one batch."""
+    name, predict = row
+    ab = _ab(name, predict, part, truth["lab"])
+    programs = _programs()
+    rgb = programs["render"](truth["lab"], ab)
+    sums = programs["sums_down"](rgb, truth["rgb"])
+    values = pixels.to_numpy(programs["compare"](truth, rgb, sums, ab))
+    if not np.isfinite(values["rmse_ab"]).all():
+        raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
+    return name, values | pixels.to_numpy({"rgb": rgb})
+
+
+def _ab(name, predict, part, lab_true):
+    if predict is None:
+        return lab_true[..., 1:]
+    ab = predict(part, np.clip(ops.convert_to_numpy(lab_true)[..., :1], 0, 100))
+    expected = (*lab_true.shape[:3], 2)
+    if ab.shape != expected:
+        raise ValueError(f"{name}: expected ab of shape {expected}, got {ab.shape}")
+    return ab
+
+
+def _predict(network, lightness):
+    """As `models.predict_ab`, but compiled, once: a smaller batch is filled up and cut again."""
+    filled = np.resize(lightness, (max(BATCH, len(lightness)), *lightness.shape[1:]))
+    scaled, _ = lab.scale(np.pad(filled, [(0, 0)] * 3 + [(0, 2)]))  # without any colours
+    ab = ops.convert_to_numpy(lab.unscale(scaled, network(scaled)))[..., 1:]
+    return ab[: len(lightness)]
+
+
+def _joined(parts):
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _table(names, model, values):
+    columns = {key: values[key].astype(float) for key in metrics.MEASURES if key in values}
+    columns["psnr"] = metrics.psnr_of(columns["rmse_rgb"])
+    weighted = [values[key].astype(float) for key in ("weighted", "weight")]
+    columns["auc_rebalanced"] = metrics.pooled_share(*weighted)
+    columns = {key: columns[key] for key in metrics.MEASURES}
+    return pd.DataFrame({"photo": names, "model": model} | columns)
 
 
 def _drawn_as(photos, part):

@@ -21,16 +21,18 @@ class Step:
     outputs: tuple = ()
 
 
-TRAINING = ("02_cnn", "03_autoencoder", "04_xception", "05_gan")
+EVALUATED = ("metrics.csv", "summary.csv", "summary.json", "colors.csv", "ab_histograms.npz")
+TRAINING = ("03_cnn", "04_autoencoder", "05_xception", "06_gan")
 STEPS = (
     Step("01_preprocess", (), ("data.json",)),
-    Step("02_cnn", ("01_preprocess",), ("cnn/model.keras",)),
-    Step("03_autoencoder", ("01_preprocess",), ("autoencoder/model.keras",)),
-    Step("04_xception", ("01_preprocess",), ("xception/model.keras",)),
-    Step("05_gan", ("01_preprocess",), ("generator/model.keras", "gan/model.keras")),
-    Step("06_evaluate", ("01_preprocess", *TRAINING), ("metrics.csv", "summary.csv")),
-    Step("07_report", ("06_evaluate",), ("report.html",)),
-    Step("08_colorize", TRAINING, ("colorized",)),
+    Step("02_classical", ("01_preprocess",), ("scribbles.csv",)),
+    Step("03_cnn", ("01_preprocess",), ("cnn/model.keras",)),
+    Step("04_autoencoder", ("01_preprocess",), ("autoencoder/model.keras",)),
+    Step("05_xception", ("01_preprocess",), ("xception/model.keras",)),
+    Step("06_gan", ("01_preprocess",), ("generator/model.keras", "gan/model.keras")),
+    Step("07_evaluate", ("01_preprocess", *TRAINING), EVALUATED),
+    Step("08_colorize", ("01_preprocess", *TRAINING), ("colorized", "figures/render_factor.png")),
+    Step("09_report", ("02_classical", "07_evaluate", "08_colorize"), ("report.html",)),
 )
 
 
@@ -137,7 +139,7 @@ def plan(study, start=None, only=None, force=False):
 
 
 def find_step(text, steps=None):
-    """Find a step, among all or those given, by its name, number or word: 02_cnn, 02 or cnn."""
+    """Find a step, among all or those given, by its name, number or word: 03_cnn, 03 or cnn."""
     steps = STEPS if steps is None else steps
     for step in steps:
         number, _, word = step.name.partition("_")

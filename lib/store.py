@@ -33,7 +33,7 @@ COLUMNS = ("id", "file", "sha256", "split", "reason")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Photos:
-    """A prepared data set; `test` is for notebook 06 alone."""
+    """A prepared data set; `test` is for notebook 07 alone."""
 
     folder: Path
     images: np.memmap  # (N, H, W, 3) uint8 sRGB

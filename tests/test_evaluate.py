@@ -1,7 +1,12 @@
 """Every row of the table: there when it can be, measured on the right photos, in order."""
 
+import warnings
+
+import keras
 import numpy as np
 import pytest
+from skimage import color
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lib import evaluate, lab, metrics, models, preprocess
 
@@ -16,7 +21,11 @@ def photos(tmp_path_factory):
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     (folder / "cnn").mkdir()
-    models.build_cnn(4).save(folder / "cnn" / "model.keras")
+    keras.utils.set_random_seed(0)
+    network = models.build_cnn(4)
+    output = network.get_layer("output_ab")  # starts near no colour: make it lively
+    output.set_weights([30_000 * weights for weights in output.get_weights()])
+    network.save(folder / "cnn" / "model.keras")
     return folder
 
 
@@ -27,17 +36,35 @@ def rows(photos):
 
 @pytest.fixture(scope="module")
 def predictors(photos, rows, study):
-    return evaluate.predictors(photos, rows, study, seed=0)
+    return evaluate.predictors(photos, rows, study, evaluate.fit(photos), seed=0)
 
 
 @pytest.fixture(scope="module")
-def table(photos, rows, predictors):
-    return evaluate.measure(photos, rows, predictors)
+def measured(photos, rows, predictors):
+    return evaluate.measure(photos, rows, predictors, examples=5)
+
+
+@pytest.fixture(scope="module")
+def table(measured):
+    return measured.table
+
+
+@pytest.fixture(scope="module")
+def truth(photos, rows):
+    """Of all test photos at once: RGB and ab."""
+    rgb = photos.images[rows]
+    return rgb, np.asarray(lab.rgb_to_lab(rgb))[..., 1:]
+
+
+def predict(photos, predictors, name, part):
+    lightness = np.asarray(lab.rgb_to_lab(photos.images[part]))[..., :1].clip(0, 100)
+    return predictors[name](part, lightness)
 
 
 def test_rows_are_baselines_oracles_and_the_networks_that_are_there(predictors):
     baselines = ["gray", "mean_ab", "l_lookup", "random_photo"]
-    assert list(predictors) == [*baselines, "oracle_mean", "oracle_sample", "cnn"]
+    oracles = ["oracle_mean", "oracle_sample"]
+    assert list(predictors) == [*baselines, *evaluate.CLASSICAL, *oracles, "cnn"]
 
 
 def test_table_has_each_photo_once_a_row_with_every_measure(table, photos, rows, predictors):
@@ -49,15 +76,131 @@ def test_table_has_each_photo_once_a_row_with_every_measure(table, photos, rows,
 
 def test_truth_has_no_error_and_gray_no_colour(table):
     means = table.groupby("model")[list(metrics.MEASURES)].mean()
-    assert means.rmse_ab["truth"] == 0 and means.ssim["truth"] == pytest.approx(1)
+    none = ["rmse_ab", "rmse_rgb", "delta_e_2000"]
+    assert (means.loc["truth", none] < 1e-4).all() and means.ssim["truth"] == pytest.approx(1)
+    whole = ["psnr", "auc", "auc_rebalanced"]
+    np.testing.assert_allclose(means.loc["truth", whole], 100, rtol=1e-6)
     assert means.colorfulness["gray"] == pytest.approx(0, abs=0.05)
 
 
-def test_values_are_those_of_the_whole_set_at_once(table, photos, rows):
-    rgb = photos.images[rows]
-    ab_true = np.asarray(lab.rgb_to_lab(rgb))[..., 1:]
-    own = table[table.model == "gray"].rmse_ab.to_numpy()
-    np.testing.assert_allclose(own, metrics.rmse_ab(ab_true, 0 * ab_true), rtol=1e-5)
+@pytest.mark.parametrize("name", ["gray", "random_photo", "oracle_sample", "cnn"])
+def test_values_are_those_of_each_measure_of_the_whole_set(
+    name, table, photos, rows, predictors, truth
+):
+    """One compiled program of a batch against each measure by itself."""
+    rgb, ab_true = truth
+    ab = predict(photos, predictors, name, rows)
+    rgb_pred = metrics.recolor(rgb, ab)
+    own = table[table.model == name].reset_index()
+    expected = {
+        measure: getattr(metrics, measure)(rgb, rgb_pred)
+        for measure in ("rmse_rgb", "psnr", "ssim", "delta_e_2000")
+    }
+    expected["colorfulness"] = metrics.colorfulness(rgb_pred)
+    expected["rmse_ab"] = metrics.rmse_ab(ab_true, ab)
+    expected["auc"] = metrics.auc(ab_true, ab)
+    weights = metrics.ab_bin_weights(metrics.ab_histogram(ab_true))
+    expected["auc_rebalanced"] = metrics.auc_rebalanced(ab_true, ab, weights)
+    assert set(expected) == set(metrics.MEASURES)
+    for measure, values in expected.items():
+        np.testing.assert_allclose(own[measure], values, rtol=2e-3, atol=2e-2, err_msg=measure)
+        np.testing.assert_allclose(own[measure].mean(), values.mean(), rtol=3e-4, atol=5e-3)
+
+
+def test_measures_agree_with_scikit_image_in_float64(table, photos, rows, predictors, truth):
+    rgb, ab = truth[0], predict(photos, predictors, "cnn", rows)
+    own = table[table.model == "cnn"]
+    for place in range(0, len(rows), 7):
+        lab_true = color.rgb2lab(rgb[place])
+        both = np.concatenate([lab_true[..., :1], ab[place]], axis=-1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of colours that sRGB cannot show
+            pred = np.rint(255 * color.lab2rgb(both)).astype(np.uint8)
+        options = {"channel_axis": -1, "data_range": 255}
+        expected = {
+            "ssim": structural_similarity(rgb[place], pred, **options),
+            "delta_e_2000": color.deltaE_ciede2000(lab_true, color.rgb2lab(pred)).mean(),
+            "psnr": peak_signal_noise_ratio(rgb[place], pred, data_range=255),
+        }
+        for measure, value in expected.items():
+            np.testing.assert_allclose(own[measure].iloc[place], value, rtol=2e-3, err_msg=measure)
+
+
+def test_smaller_batches_change_nothing(photos, rows, study, measured, monkeypatch):
+    """The last batch is filled up with photos that must not count."""
+    monkeypatch.setattr(evaluate, "BATCH", 7)
+    assert len(rows) % 7
+    found = evaluate.predictors(photos, rows, study, evaluate.fit(photos), seed=0)
+    again = evaluate.measure(photos, rows, found, examples=5)
+    numbers = list(metrics.MEASURES)
+    assert again.table[["photo", "model"]].equals(measured.table[["photo", "model"]])
+    np.testing.assert_allclose(again.table[numbers], measured.table[numbers], rtol=1e-3, atol=0.02)
+    for name, counts in measured.histograms.items():
+        assert counts.sum() == again.histograms[name].sum() == len(rows) * 32 * 32
+        assert np.abs(counts - again.histograms[name]).sum() < 1e-3 * counts.sum()
+        np.testing.assert_array_equal(again.examples[name].shape, measured.examples[name].shape)
+
+
+def test_examples_are_what_a_viewer_gets(measured, photos, rows, predictors):
+    chosen = rows[np.linspace(0, len(rows) - 1, 5).astype(int)]
+    np.testing.assert_array_equal(measured.examples["truth"], photos.images[chosen])
+    colored = evaluate.colored(photos, {"cnn": predictors["cnn"]}, chosen)["cnn"]
+    differs = measured.examples["cnn"] != colored
+    assert differs.mean() < 1e-3 and (measured.examples["cnn"] - colored + 1 <= 2).all()
+
+
+def test_histograms_are_of_the_raw_ab(measured, photos, rows, predictors, truth):
+    np.testing.assert_array_equal(measured.histograms["truth"], metrics.ab_histogram(truth[1]))
+    ab = predict(photos, predictors, "random_photo", rows)
+    np.testing.assert_array_equal(measured.histograms["random_photo"], metrics.ab_histogram(ab))
+    assert np.count_nonzero(measured.histograms["mean_ab"]) == 1
+
+
+def test_error_by_color_is_that_of_the_pixels_of_the_class(
+    measured, photos, rows, predictors, truth
+):
+    colors = evaluate.error_by_color(measured.colors)
+    interval = ["rmse_ab", "rmse_ab_low", "rmse_ab_high"]
+    assert list(colors) == ["color", "model", "pixels", *interval, "chroma_ratio"]
+    assert "truth" not in set(colors.model)
+    own = colors[colors.model == "random_photo"].set_index("color")
+    assert own.pixels.sum() == pytest.approx(1)
+    assert list(own.index) == [name for name in metrics.COLORS if name in own.index]
+    ab, classes = predict(photos, predictors, "random_photo", rows), metrics.color_classes(truth[1])
+    for name in own.index:
+        pixels = classes == metrics.COLORS.index(name)
+        true, pred = truth[1][pixels], ab[pixels]
+        rmse = np.sqrt(np.square(pred - true).mean())
+        chroma = np.linalg.norm(pred, axis=-1).mean() / np.linalg.norm(true, axis=-1).mean()
+        row = own.loc[name]
+        np.testing.assert_allclose([row.rmse_ab, row.chroma_ratio], [rmse, chroma], rtol=1e-3)
+        assert row.rmse_ab_low <= row.rmse_ab <= row.rmse_ab_high
+        assert row.pixels == pytest.approx(pixels.mean())
+    gray = colors[colors.model == "gray"].set_index("color")
+    assert (gray.chroma_ratio == 0).all() and gray.rmse_ab["grey"] < 10 / np.sqrt(2)
+
+
+def test_classes_without_a_pixel_are_left_out():
+    sums = np.zeros((3, 8, 4), np.float32)
+    sums[:, 4] = [[10, 2 * 10 * 25, 100, 50], [5, 0, 50, 25], [0, 0, 0, 0]]  # green
+    colors = evaluate.error_by_color({"truth": sums, "cnn": sums})
+    assert colors.color.tolist() == ["green"] and colors.pixels.tolist() == [1.0]
+    np.testing.assert_allclose(colors.rmse_ab, np.sqrt(500 / 30))
+    np.testing.assert_allclose(colors.chroma_ratio, 0.5)
+    assert np.isfinite(colors[["rmse_ab_low", "rmse_ab_high"]]).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("ab", "message"),
+    [(np.nan, "broken: expected finite ab"), (None, "broken: expected ab of shape")],
+)
+def test_broken_predictions_are_refused(photos, rows, ab, message):
+    def broken(part, lightness):
+        shape = (*lightness.shape[:3], 2) if ab is not None else lightness.shape
+        return np.full(shape, ab or 0, np.float32)
+
+    with pytest.raises(ValueError, match=message):
+        evaluate.measure(photos, rows, {"broken": broken})
 
 
 def test_oracles_belong_to_the_photos_they_are_measured_on(table):
@@ -66,13 +209,18 @@ def test_oracles_belong_to_the_photos_they_are_measured_on(table):
     assert errors.oracle_mean.mean() < errors.oracle_sample.mean()
 
 
-def test_baselines_never_see_a_test_photo(photos, rows, study):
-    """Another test set leaves the fitted baselines as they are."""
-    one = evaluate.predictors(photos, rows, study)
-    other = evaluate.predictors(photos, rows[: len(rows) // 2], study)
-    for name in ("mean_ab", "l_lookup"):
-        np.testing.assert_array_equal(one[name](rows[:2]), other[name](rows[:2]))
-    drawn = one["random_photo"](rows)
+def test_baselines_never_see_a_test_photo(photos, rows, predictors):
+    """They are fitted on the training photos; colours of a random photo are one of theirs."""
     train_ab = np.asarray(lab.rgb_to_lab(photos.images[photos.rows("train")]))[..., 1:]
-    for ab in drawn[:3]:
+    mean = predict(photos, predictors, "mean_ab", rows[:1])[0, 0, 0]
+    np.testing.assert_allclose(mean, train_ab.mean(axis=(0, 1, 2), dtype=float), rtol=1e-3)
+    for ab in predict(photos, predictors, "random_photo", rows[:3]):
         assert (np.abs(train_ab - ab).max(axis=(1, 2, 3)) < 1e-3).any()
+
+
+def test_networks_predict_as_models_does(photos, rows, predictors, study):
+    network = models.load(study / "cnn" / "model.keras")
+    expected = models.predict_ab(network, photos.images[rows[:5]])
+    np.testing.assert_allclose(
+        predict(photos, predictors, "cnn", rows[:5]), expected, rtol=1e-3, atol=1e-3
+    )

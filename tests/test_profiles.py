@@ -26,7 +26,7 @@ def read_notebook(folder, parameters):
     if parameters is not None:
         metadata = {"tags": ["parameters"]}
         cells.append({"cell_type": "code", "metadata": metadata, "source": parameters})
-    path = folder / "02_cnn.ipynb"
+    path = folder / "03_cnn.ipynb"
     path.write_text(json.dumps({"cells": cells}))
     return profiles.read_notebook(path)
 
@@ -39,7 +39,7 @@ def read(tmp_path):
         folder = tmp_path / "notebooks/profiles"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "quick.yaml").write_text(text)
-        notebooks = {"02_cnn": read_notebook(tmp_path, PARAMETERS)}
+        notebooks = {"03_cnn": read_notebook(tmp_path, PARAMETERS)}
         return profiles.read_profile("quick", settings, notebooks, tmp_path)[1]
 
     return read_profile
@@ -80,7 +80,7 @@ def test_a_notebook_is_read(tmp_path):
     ],
 )
 def test_a_wrong_parameters_cell_is_refused(tmp_path, parameters, words):
-    refuse([words, "02_cnn.ipynb"], read_notebook, tmp_path, parameters)
+    refuse([words, "03_cnn.ipynb"], read_notebook, tmp_path, parameters)
 
 
 def test_what_is_no_notebook_is_refused(tmp_path):
@@ -156,7 +156,7 @@ def test_paths_are_found_from_the_root_first_and_then_from_here(read, tmp_path, 
 def test_a_profile_may_be_a_path_and_names_the_study(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("IMAGE_SIZE: 16\n")
-    notebooks = {"02_cnn": read_notebook(tmp_path, PARAMETERS)}
+    notebooks = {"03_cnn": read_notebook(tmp_path, PARAMETERS)}
     name, given = profiles.read_profile(str(path), [], notebooks, tmp_path)
     assert name == "mine"
     assert given == {"STUDY": "mine", "IMAGE_SIZE": 16}

@@ -42,10 +42,10 @@ from lib import steps, study
 steps.STEPS = tuple(step for step in steps.STEPS if step.name in {names!r})
 sys.exit(study.main(sys.argv[1:], Path({root!r})))
 """
-NAMES = ("01_preprocess", "02_cnn", "08_colorize")
+NAMES = ("01_preprocess", "03_cnn", "08_colorize")
 CODE = {
     "01_preprocess": [PREPROCESS, WRITE + "(folder / 'data.json').write_text(json.dumps(data))"],
-    "02_cnn": [
+    "03_cnn": [
         "from pathlib import Path\nfrom lib import models",
         WRITE + "(folder / 'cnn').mkdir(exist_ok=True)\n(folder / 'cnn/model.keras').touch()",
     ],
@@ -54,7 +54,7 @@ CODE = {
 SLOW = [
     "import time\nfrom pathlib import Path",
     "Path('begun').touch()\nwhile not Path('go').exists():\n    time.sleep(0.1)",
-    CODE["02_cnn"][1],
+    CODE["03_cnn"][1],
 ]
 
 
@@ -81,7 +81,7 @@ def root(tmp_path, monkeypatch):
     for name in ("lab", "other"):
         (root / f"lib/{name}.py").write_text("L = 1\n")
     kept = [step for step in steps.STEPS if step.name in NAMES]
-    kept[2] = steps.Step("08_colorize", ("02_cnn",), ("colorized",))
+    kept[2] = steps.Step("08_colorize", ("03_cnn",), ("colorized",))
     monkeypatch.setattr(steps, "STEPS", tuple(kept))
     return root
 
@@ -119,9 +119,9 @@ def again(root, ran, *settings, **options):
         (["quick", "--set", "IMAGE_SIZE=3", "SOURCE=no.zip"], ["SOURCE: no file", "'no.zip'"]),
         (["bad"], ["LEARNING_RATE: expected float, got str '1e-4'; write 1.0e-4"]),
         (["quik"], ["no profile quik", "is quick"]),
-        (["quick", "--only", "cn"], ["no notebook cn", "is 02_cnn"]),
-        (["quick", "--from", "02"], ["02_cnn needs 01_preprocess, which has not finished"]),
-        (["quick", "--from", "02", "--only", "02"], ["not allowed with"]),
+        (["quick", "--only", "cn"], ["no notebook cn", "is 03_cnn"]),
+        (["quick", "--from", "03"], ["03_cnn needs 01_preprocess, which has not finished"]),
+        (["quick", "--from", "03", "--only", "03"], ["not allowed with"]),
         (["quick", "--fast"], ["unrecognized arguments: --fast"]),
         ([], ["expected the name of a profile"]),
         (["report", "quik"], ["no study quik"]),
@@ -139,25 +139,25 @@ def test_a_wrong_argument_is_one_line_and_exit_2(root, capsys, arguments, words)
 
 
 def test_a_finished_step_is_skipped(root, ran):
-    assert again(root, ran) == ["01", "02", "08"]
+    assert again(root, ran) == ["01", "03", "08"]
     before = (root / "results/quick/run.json").read_bytes()
     assert again(root, ran) == []
     assert (root / "results/quick/run.json").read_bytes() == before
-    assert again(root, ran, force=True) == ["01", "02", "08"]
-    assert again(root, ran, "STUDY=other") == ["01", "02", "08"]
+    assert again(root, ran, force=True) == ["01", "03", "08"]
+    assert again(root, ran, "STUDY=other") == ["01", "03", "08"]
 
 
 def test_a_step_runs_again_when_its_parameters_code_or_inputs_change(root, ran):
     again(root, ran)
-    assert again(root, ran, "IMAGE_SIZE=48") == ["01", "02", "08"]
-    assert again(root, ran) == ["01", "02", "08"]
+    assert again(root, ran, "IMAGE_SIZE=48") == ["01", "03", "08"]
+    assert again(root, ran) == ["01", "03", "08"]
 
     (root / "lib/lab.py").write_text('"""Words."""\n# more words\nL = (\n    1\n)\n')
     (root / "lib/other.py").write_text("L = 2\n")
-    write_notebook(root, "02_cnn", [source + "  # words" for source in CODE["02_cnn"]])
+    write_notebook(root, "03_cnn", [source + "  # words" for source in CODE["03_cnn"]])
     assert again(root, ran) == []
     (root / "lib/lab.py").write_text("L = 2\n")
-    assert again(root, ran) == ["02", "08"]
+    assert again(root, ran) == ["03", "08"]
     write_notebook(root, "08_colorize", [*CODE["08_colorize"], "1 + 1"])
     assert again(root, ran) == ["08"]
 
@@ -168,9 +168,9 @@ def test_a_step_runs_again_when_its_source_or_an_output_changes(root, ran):
     again(root, ran, "SOURCE=photos")
     assert again(root, ran, "SOURCE=photos") == []
     (photos / "1.jpg").write_text("1")
-    assert again(root, ran, "SOURCE=photos") == ["01", "02", "08"]
+    assert again(root, ran, "SOURCE=photos") == ["01", "03", "08"]
     (root / "results/quick/cnn/model.keras").unlink()
-    assert again(root, ran, "SOURCE=photos") == ["02"]
+    assert again(root, ran, "SOURCE=photos") == ["03"]
     (root / "store/dataset.json").write_text('{"fingerprint": "another"}')
     assert again(root, ran, "SOURCE=photos") == ["01"]
 
@@ -184,12 +184,12 @@ def test_a_parameter_of_one_notebook_is_nothing_to_the_others(root, ran):
 
 def test_from_and_only_leave_the_other_steps_alone(root, ran):
     again(root, ran)
-    assert again(root, ran, only="cnn") == ["02"]
-    assert again(root, ran, start="02_cnn") == []
-    assert again(root, ran, start="02", force=True) == ["02", "08"]
-    assert again(root, ran, "IMAGE_SIZE=48", start="02") == ["02", "08"]
-    # 02 was made from what 01 had left at 32 pixels: now that 01 changes, it has to run again.
-    assert again(root, ran, "IMAGE_SIZE=48") == ["01", "02", "08"]
+    assert again(root, ran, only="cnn") == ["03"]
+    assert again(root, ran, start="03_cnn") == []
+    assert again(root, ran, start="03", force=True) == ["03", "08"]
+    assert again(root, ran, "IMAGE_SIZE=48", start="03") == ["03", "08"]
+    # 03 was made from what 01 had left at 32 pixels: now that 01 changes, it has to run again.
+    assert again(root, ran, "IMAGE_SIZE=48") == ["01", "03", "08"]
 
 
 def test_list_says_why_and_runs_nothing(root, ran, capsys):
@@ -198,10 +198,10 @@ def test_list_says_why_and_runs_nothing(root, ran, capsys):
     assert study.main(["quick", "--list"], root) == 0
     assert capsys.readouterr().out.splitlines() == [
         "01_preprocess: up to date",
-        "02_cnn: code changed: lib/lab.py",
-        "08_colorize: inputs changed: 02_cnn",
+        "03_cnn: code changed: lib/lab.py",
+        "08_colorize: inputs changed: 03_cnn",
     ]
-    study.main(["quick", "--list", "--set", "IMAGE_SIZE=48", "--from", "02"], root)
+    study.main(["quick", "--list", "--set", "IMAGE_SIZE=48", "--from", "03"], root)
     out = capsys.readouterr().out
     assert "01_preprocess: left alone; parameters changed: IMAGE_SIZE 32 -> 48" in out
     assert len(ran) == 3
@@ -245,7 +245,7 @@ def test_a_failed_notebook_is_named_with_its_own_error(root, capsys):
     assert study.main(["quick"], root) == 1
     written = capsys.readouterr()
     assert "[1/3] 01_preprocess ... stopped after" in written.out
-    assert "02_cnn" not in written.out
+    assert "03_cnn" not in written.out
     assert written.err.splitlines() == [
         "01_preprocess failed in cell In [5]: ValueError: the photos are upside down",
         "The notebook up to there: results/quick/notebooks/01_preprocess.ipynb",
@@ -262,7 +262,7 @@ def wait_for(path):
 
 def test_a_killed_run_goes_on_where_it_was(root):
     """Also: a second run of a study in use is refused, and Ctrl-C ends a run in one line."""
-    write_notebook(root, "02_cnn", SLOW)
+    write_notebook(root, "03_cnn", SLOW)
     script = SCRIPT.format(repository=str(REPOSITORY), names=NAMES[:2], root=str(root))
     command = [sys.executable, "-c", script, "quick"]
     for stop, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
@@ -280,7 +280,7 @@ def test_a_killed_run_goes_on_where_it_was(root):
     (root / "go").touch()
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
-    assert "[1/2] 01_preprocess is up to date\n[2/2] 02_cnn ... " in done.stdout
+    assert "[1/2] 01_preprocess is up to date\n[2/2] 03_cnn ... " in done.stdout
 
 
 def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatch):
@@ -308,11 +308,11 @@ def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatc
 
 
 def test_other_seeds_are_studies_of_their_own_and_come_first(root, ran, monkeypatch):
-    write_notebook(root, "02_cnn", CODE["02_cnn"], PARAMETERS + "SEED: int = 0\n")
+    write_notebook(root, "03_cnn", CODE["03_cnn"], PARAMETERS + "SEED: int = 0\n")
     written = []
     monkeypatch.setattr(study.series, "write_seeds", lambda *what: written.append(what))
     assert study.main(["quick", "--set", "SEEDS=[4, 5, 7]"], root) == 0
-    assert ran == ["01_preprocess", "02_cnn"] * 3 + ["08_colorize"]
+    assert ran == ["01_preprocess", "03_cnn"] * 3 + ["08_colorize"]
     assert written == [(root / "results/quick", ["quick-seed5", "quick-seed7"])]
     for name, seed in [("quick", 4), ("quick-seed5", 5), ("quick-seed7", 7)]:
         record = json.loads((root / f"results/{name}/run.json").read_text())
@@ -338,24 +338,24 @@ def test_several_machines_only_train_together(root, ran, capsys, monkeypatch):
         config = {"cluster": cluster, "task": {"type": "worker", "index": number}}
         monkeypatch.setenv("TF_CONFIG", json.dumps(config))
         assert study.main(["quick"], root) == 2
-        assert "TF_CONFIG names 2 machines: give --only with one of 02," in capsys.readouterr().err
+        assert "TF_CONFIG names 2 machines: give --only with one of 03," in capsys.readouterr().err
         assert study.main(["quick", "--only", "01"], root) == 2
     ran.clear()
-    assert study.main(["quick", "--only", "02"], root) == 0  # as the second machine
-    assert ran == ["02_cnn"]
-    assert (root / "results/quick/notebooks/machine-1/02_cnn.ipynb").is_file()
+    assert study.main(["quick", "--only", "03"], root) == 0  # as the second machine
+    assert ran == ["03_cnn"]
+    assert (root / "results/quick/notebooks/machine-1/03_cnn.ipynb").is_file()
     assert (root / "results/quick/run.json").read_text() == before
     monkeypatch.setenv("TF_CONFIG", "two")
-    assert study.main(["quick", "--only", "02"], root) == 2
+    assert study.main(["quick", "--only", "03"], root) == 2
     assert "TF_CONFIG: expected" in capsys.readouterr().err
 
 
 def test_each_variant_of_a_profile_is_a_study_of_its_own(root, ran, capsys):
     variants = "VARIANTS:\n  small: {IMAGE_SIZE: 16}\n  plain: {}\n"
-    text = f"{variants}NOTEBOOKS: [01_preprocess, 02]\nIMAGE_SIZE: 32\n"
+    text = f"{variants}NOTEBOOKS: [01_preprocess, 03]\nIMAGE_SIZE: 32\n"
     (root / "notebooks/profiles/both.yaml").write_text(text)
     assert study.main(["both"], root) == 0
-    assert ran == ["01_preprocess", "02_cnn"] * 2
+    assert ran == ["01_preprocess", "03_cnn"] * 2
     sizes = [
         json.loads((root / f"results/both-{name}/run.json").read_text())["parameters"]["IMAGE_SIZE"]
         for name in ("small", "plain")
