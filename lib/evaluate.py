@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from keras import ops
 
 from lib import baselines, classical, devices, lab, metrics, models, pixels, realism, scenes
 from lib.intervals import bootstrap_ratio
+from lib.quiet import ops
 from lib.scribbles import SHARE
 
 CLASSICAL = ("reinhard", "welsh", "levin")

@@ -20,11 +20,11 @@ Särndal, Swensson, Wretman (1992), Model assisted survey sampling, section 5.6 
 """
 
 import numpy as np
-from keras import ops
 
 from lib import lab, pixels
 from lib.intervals import paired_difference, summarize  # metrics.summarize is part of this module
 from lib.pixels import BINS, COLORS, PEAK, SSIM_WINDOW
+from lib.quiet import ops
 
 __all__ = [
     "COLORS",

@@ -15,11 +15,10 @@ observations. Hasler, Suesstrunk (2003). Zhang, Isola, Efros (2016).
 
 import math
 
-import keras
 import numpy as np
-from keras import ops
 
 from lib import lab
+from lib.quiet import keras, ops
 
 PEAK = 255.0  # largest 8-bit level
 SSIM_WINDOW = 7  # pixels a side

@@ -21,14 +21,13 @@ GAN evaluation (photos are reduced by PIL, with its antialiasing).
 
 import functools
 
-import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from PIL import Image
 
 from lib import devices, pixels
 from lib.intervals import resamples
+from lib.quiet import keras, ops
 
 NETWORK = "Xception"
 LARGEST = 96  # pixels a side; larger photos are reduced to it, since features cost time
