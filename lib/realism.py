@@ -51,11 +51,15 @@ def reduced(rgb):
 def features(xception, photos):
     """Features of several sets of photos.
 
+    Random weights give features of no scale to speak of, and KID depends on the scale. They are
+    centred on those of the true photos, and divided by one number that gives these variance 1.
+
     Parameters
     ----------
     xception : keras.Model
         From `models.load_xception`.
     photos : dict of name -> array (N, H, W, 3), uint8
+        With random weights `truth` is among them.
 
     Returns
     -------
@@ -76,6 +80,9 @@ def features(xception, photos):
         starts = range(0, len(rgb), BATCH)
         batches = [rgb[start : start + BATCH].astype(np.float32) / 127.5 - 1 for start in starts]
         found[name] = np.concatenate([ops.convert_to_numpy(network(batch)) for batch in batches])
+    if xception.weights_used == "random":
+        center, spread = found["truth"].mean(axis=0), np.sqrt(found["truth"].var(axis=0).mean())
+        found = {name: (values - center) / spread for name, values in found.items()}
     return found
 
 

@@ -155,7 +155,8 @@ def test_large_photos_are_reduced_and_small_ones_left_alone():
     np.testing.assert_array_equal(realism.reduced(stripes)[0], np.asarray(expected))
 
 
-def test_features_are_the_mean_of_the_last_convolution(xception):
+def test_features_are_the_mean_of_the_last_convolution(xception, monkeypatch):
+    monkeypatch.setattr(xception, "weights_used", "imagenet")
     photos = RANDOM.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     found = realism.features(xception, {"truth": photos, "cnn": photos[:1]})
     expected = xception(keras.applications.xception.preprocess_input(photos.astype(np.float32)))
@@ -165,3 +166,12 @@ def test_features_are_the_mean_of_the_last_convolution(xception):
     np.testing.assert_allclose(found["cnn"], expected[:1], rtol=1e-3, atol=1e-5)
     with pytest.raises(ValueError, match="cnn: expected at least one photo"):
         realism.features(xception, {"cnn": photos[:0]})
+
+
+def test_features_of_random_weights_have_the_scale_of_the_truth(xception):
+    assert xception.weights_used == "random"
+    photos = RANDOM.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    found = realism.features(xception, {"cnn": photos[:2], "truth": photos})
+    np.testing.assert_allclose(found["truth"].mean(axis=0), 0, atol=1e-4)
+    assert found["truth"].var(axis=0).mean() == pytest.approx(1, rel=1e-3)
+    np.testing.assert_allclose(found["cnn"], found["truth"][:2], atol=1e-2)
