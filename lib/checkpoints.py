@@ -90,7 +90,8 @@ class Run:
         agree(self.start, "the last epoch")  # all have read: what was read may go
         with replacing(self.written / "model.keras") as temporary:
             self.network.save(temporary)
-        write_text(self.written / "history.csv", pd.DataFrame(self.rows).to_csv(index=False))
+        history = pd.DataFrame(self.rows, columns=None if self.rows else ["epoch"])
+        write_text(self.written / "history.csv", history.to_csv(index=False))
         trainable = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
         params = {
             "parameters": self.network.count_params(),

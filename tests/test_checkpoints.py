@@ -66,6 +66,12 @@ def test_fitting_again_after_an_interrupt_goes_on(monkeypatch, tmp_path, finishe
     assert helpers.same_weights(colorizer.network, network)
 
 
+def test_no_epochs_leave_the_network_as_it_was_and_an_empty_history(tmp_path):
+    network, history = helpers.fit_tiny(tmp_path, epochs=0)
+    assert len(history) == len(pd.read_csv(tmp_path / "history.csv")) == 0
+    assert helpers.same_weights(models.load(tmp_path / "model.keras"), network)
+
+
 class Killed(BaseException):
     """Stands for a kill at a certain moment."""
 
