@@ -97,6 +97,7 @@ def _run_step(study, task, label, out):
     """Run one notebook, and write it down in run.json."""
     name = task.step.name
     records = files.read_json(study.folder / "run.json").get("steps", {})
+    records = {known: record for known, record in records.items() if known in study.notebooks}
     records.pop(name, None)  # from here on its outputs are no longer those of the former run
     _record(study.folder, steps=records)
     copy = f"results/{study.name}/notebooks/{name}.ipynb"

@@ -307,6 +307,16 @@ def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatc
     assert capsys.readouterr().out.splitlines()[-1] == "['quick', 'other']"
 
 
+def test_a_record_of_a_notebook_that_is_gone_is_dropped(root, ran):
+    again(root, ran)
+    path = root / "results/quick/run.json"
+    record = json.loads(path.read_text())
+    record["steps"]["02_old"] = record["steps"]["01_preprocess"]
+    path.write_text(json.dumps(record))
+    again(root, ran, only="cnn")
+    assert list(json.loads(path.read_text())["steps"]) == ["01_preprocess", "03_cnn", "08_colorize"]
+
+
 def test_other_seeds_are_studies_of_their_own_and_come_first(root, ran, monkeypatch):
     write_notebook(root, "03_cnn", CODE["03_cnn"], PARAMETERS + "SEED: int = 0\n")
     written = []
