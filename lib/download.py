@@ -31,7 +31,9 @@ from lib.files import write_text
 CHUNK = 1 << 20  # bytes read and written at a time
 RETRIED = {408, 425, 429, 500, 502, 503, 504}  # HTTP answers that may be better the next time
 LONGEST_PAUSE = 60.0  # seconds
-OTHER_WAY = "The other way: give a zip, a tar or a folder of photos that you have."
+OTHER_WAY = (
+    "The other way: set SOURCE (in notebook 08: PHOTOS) to a zip, a tar or a folder that you have."
+)
 
 
 class DataError(RuntimeError):
