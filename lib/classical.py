@@ -242,8 +242,7 @@ def to_ruderman(values):
     values = np.asarray(values, np.float32)
     y = (values[..., 0] + 16) / 116
     f = np.stack([y + values[..., 1] / 500, y, y - values[..., 2] / 200], axis=-1)
-    xyz = np.where(f > lab.DELTA, f**3, 3 * lab.DELTA**2 * (f - 4 / 29))
-    cones = xyz @ XYZ_TO_LMS.T.astype(np.float32)
+    cones = _light(f) @ XYZ_TO_LMS.T.astype(np.float32)
     return np.log10(np.maximum(cones, DARKEST)) @ LMS_TO_RUDERMAN.T.astype(np.float32)
 
 
@@ -286,7 +285,11 @@ def _pairs(lightness, example):
 
 def _luminance(lightness):
     """Y, 0 to 1, of L."""
-    f = (lightness + 16) / 116
+    return _light((lightness + 16) / 116)
+
+
+def _light(f):
+    """X, Y or Z, each over the white point's, of CIELAB's cube-root scale."""
     return np.where(f > lab.DELTA, f**3, 3 * lab.DELTA**2 * (f - 4 / 29))
 
 

@@ -19,9 +19,9 @@ from lib import baselines, classical, devices, lab, metrics, models, pixels, rea
 from lib.intervals import bootstrap_ratio
 from lib.quiet import ops
 from lib.scribbles import SHARE
+from lib.style import NETWORKS
 
 CLASSICAL = ("reinhard", "welsh", "levin")
-NETWORKS = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "gan")
 BATCH = 16  # photos at once; more are no faster, and need more memory
 
 

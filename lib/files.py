@@ -42,8 +42,9 @@ def write_json(path, value):
 
 
 def read_json(path):
-    """Read a JSON file; an empty dict if it is missing or was not written to its end."""
+    """Read a JSON file's dict; an empty one if it is missing, broken or holds something else."""
     try:
-        return json.loads(Path(path).read_text("utf-8"))
+        found = json.loads(Path(path).read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from lib.files import read_json
 from lib.style import NETWORKS
 
 PROFILES = Path(__file__).resolve().parents[1] / "notebooks" / "profiles"
@@ -44,15 +45,15 @@ def read(folder):
     path = folder / "summary.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: run notebook 07 of this study first")
-    summary, run = _csv(path), _json(folder / "run.json")
+    summary, run = _csv(path), read_json(folder / "run.json")
     if summary is None or "model" not in summary or summary.empty:
         raise ValueError(f"{path}: expected a table with a column model, and rows")
-    facts = _json(folder / "summary.json")
+    facts = read_json(folder / "summary.json")
     summary.attrs["paired"] = [row for row in facts.get("paired") or [] if row["measure"] == "kid"]
     critic = folder / "critic" / "cycle1"
     critic = critic if critic.is_dir() else folder / "critic"
     places = {name: folder / name for name in NETWORKS} | {"critic": critic}
-    params = {name: _json(place / "params.json") for name, place in places.items()}
+    params = {name: read_json(place / "params.json") for name, place in places.items()}
     histories = {name: _csv(place / "history.csv", {"epoch"}) for name, place in places.items()}
     return {
         "name": run.get("study", folder.name),
@@ -62,7 +63,7 @@ def read(folder):
         "colors": _csv(folder / "colors.csv", {"color", "model", "rmse_ab", "pixels"}),
         "facts": facts,
         "run": run,
-        "data": _json(folder / "data.json"),
+        "data": read_json(folder / "data.json"),
         "params": {name: values for name, values in params.items() if values},
         "histories": {name: h for name, h in histories.items() if h is not None and len(h)},
         "steps": _csv(folder / "gan" / "history.csv", {"step", "seconds"}),
@@ -102,12 +103,3 @@ def _csv(path, columns=()):
     except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError):
         return None
     return table if set(columns) <= set(table) else None
-
-
-def _json(path):
-    """What a JSON file holds; an empty dict if there is none or it is broken."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
