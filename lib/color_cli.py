@@ -5,10 +5,11 @@
     python -m lib.colorize album.zip film.mp4 -o out         archives, videos, animated GIFs
     python -m lib.colorize old.png -o new.png --study quick --model cnn --render-factor 8
 
-Without --study the model is that of results/flickr8k, or else the newest. Photos are read, coloured
-and written some at a time on all processors; how many depends on their size, so that memory is
-bounded. Exit status: 0 done; 1 a file failed, a line says why; 2 a wrong argument or a missing
-file, one line; 130 interrupted.
+Without --study the network is that of results/flickr8k, or else the newest; without --model the
+best there that needs no download: gan, or else generator, cnn, xception_skips, xception,
+autoencoder. Photos are read, coloured and written some at a time on all processors; how many
+depends on their size, so that memory is bounded. Exit status: 0 done; 1 a file failed, a line says
+why; 2 a wrong argument or a missing file, one line; 130 interrupted.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from lib import colorize, photo_files, photo_sources, quiet_startup, video
+from lib import colorize, photo_files, photo_sources, quiet_startup, released, video
 from lib.profiles import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,16 +70,30 @@ def main(arguments=None, root=ROOT):
     return 1 if broken + failures else 0
 
 
-def find_model(results, study, name):
-    """The file of a model: of the study named, or else of flickr8k, or else the newest.
+def find_model(results, study=None, name=None):
+    """The file of a trained network: its model.keras, or else its released.keras.
 
+    Without `study` that of flickr8k, or else the newest. Without `name` the first of
+    `released.BEST_FIRST`, but one whose encoder must be downloaded only if there is no other.
     Raises UsageError if there is none.
     """
-    found = Path(results).glob(f"{study or '*'}/{name}/model.keras")
-    found = sorted(found, key=lambda path: path.stat().st_mtime)
+    found = {}
+    for file in (released.NAME, "model.keras"):  # the second takes the first one's place
+        found |= {p.parent: p for p in Path(results).glob(f"{study or '*'}/{name or '*'}/{file}")}
+    order = (name,) if name else released.BEST_FIRST
+    found, newest = [path for path in found.values() if path.parts[-2] in order], {}
+    for path in found:
+        newest[path.parts[-3]] = max(newest.get(path.parts[-3], 0), path.stat().st_mtime)
+
+    def rank(path):
+        study, network = path.parts[-3:-1]
+        later = name is None and path.name == released.NAME and not released.works_offline(path)
+        return later, study != REFERENCE, -newest[study], order.index(network)
+
     if not found:
-        raise UsageError(f"no trained {name} in results/{study or ''}: run `make report` first")
-    return next((path for path in found if path.parts[-3] == REFERENCE), found[-1])
+        wanted = f"{name or 'network'} in results/{study or ''}"
+        raise UsageError(f"no trained {wanted}: run `make report` first")
+    return min(found, key=rank)
 
 
 def color_files(files, network, choices=(None, 1.0, False), smoothing=video.SMOOTHING):
@@ -209,7 +224,9 @@ def _options(arguments):
     add("photos", nargs="+", type=Path, metavar="IN", help=files)
     add("-o", dest="out", required=True, type=Path, metavar="OUT", help="folder, or file for one")
     add("--study", help=f"folder in results; default: {REFERENCE}, or else the newest")
-    add("--model", default="gan", help="default: gan")
+    add("--model", help="default: the best that needs no download, first gan")
+    words = "file of Xception's weights, for a network that needs them; default: downloaded"
+    add("--xception", default="imagenet", metavar="FILE", help=words)
     factor, most = colorize.RENDER_FACTOR, max(colorize.RENDER_FACTORS)
     words = f"2 to {most}, default {factor}: x 16 pixels, short side of what the network sees"
     add("--render-factor", type=int, metavar="N", default=factor, help=words)
@@ -238,23 +255,26 @@ def _wanted(job, options):
 
 
 def _color(todo, path, options):
-    network = _load(path)
+    network = _load(path, options.xception)
     print(f"model: results/{path.parts[-3]}/{path.parts[-2]}", flush=True)
     choices = (options.render_factor, options.saturation, options.square)
     return color_files(todo, network, choices, options.smoothing)
 
 
-def _load(path):
+def _load(path, xception):
     """Read the network, without the notes that TensorFlow writes while it loads."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of compiling for several sizes
     try:
         with quiet_startup():
             from lib import models
 
-            network = models.load(path)
+            kept = path.name == released.NAME
+            network = released.read(path, xception) if kept else models.load(path)
         if isinstance(network.input_shape, tuple):
             return network
         raise ValueError("it takes more than a grey photo")  # the critic
+    except released.WeightsError as error:
+        raise UsageError(str(error)) from None
     except Exception as error:
         raise UsageError(f"{path}: not a model that colours: {_reason(error)}") from None
 

@@ -136,6 +136,35 @@ def test_which_model(run, root, album, tmp_path):
     assert status == 2 and len(errors) == 1 and "colours" in errors[0]
 
 
+def make(results, *names, time=1):
+    """Files of networks as `find_model` sees them: "study/model/file"."""
+    for name in names:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(results / name, "w") as archive:
+            if name.startswith("flickr8k/x") and "released" in name:
+                archive.writestr("missing.json", '{"weights": "imagenet"}')
+        os.utime(results / name, (time, time))
+
+
+def test_the_best_network_that_works_offline(tmp_path, monkeypatch):
+    def found(*wanted):
+        return color_cli.find_model(tmp_path, *wanted).relative_to(tmp_path).as_posix()
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    make(tmp_path, "flickr8k/xception/released.keras", "flickr8k/critic/model.keras")
+    assert found() == "flickr8k/xception/released.keras"  # there is no other
+    make(tmp_path, "mine/autoencoder/released.keras", time=2)
+    assert found() == "mine/autoencoder/released.keras"
+    assert found(None, "xception") == "flickr8k/xception/released.keras"  # asked for by name
+    make(tmp_path, "flickr8k/cnn/released.keras")
+    assert found() == "flickr8k/cnn/released.keras"  # the reference study comes first
+    assert found("mine") == "mine/autoencoder/released.keras"
+    make(tmp_path, "flickr8k/gan/released.keras", "flickr8k/generator/released.keras")
+    assert found() == "flickr8k/gan/released.keras"
+    make(tmp_path, "flickr8k/gan/model.keras")
+    assert found() == "flickr8k/gan/model.keras"
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -253,7 +282,7 @@ def test_keras_is_not_imported_for_a_wrong_command_line(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path), "-o", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "2 False\n"
-    assert done.stderr == "error: no trained gan in results/: run `make report` first\n"
+    assert done.stderr == "error: no trained network in results/: run `make report` first\n"
     assert not (tmp_path / "out").exists()
 
 
