@@ -31,6 +31,8 @@ Graphics 23(3), 689-694. A. George (1973), Nested dissection of a regular finite
 Journal on Numerical Analysis 10(2), 345-363.
 """
 
+import functools
+
 import numpy as np
 from PIL import ImageColor
 from scipy import sparse
@@ -101,18 +103,12 @@ def weights(lightness):
     lightness = checked_lightness(lightness)
     if lightness.ndim != 3 or lightness.size < 2:
         raise ValueError(f"lightness: expected (H, W, 1), 2 pixels or more, got {lightness.shape}")
-    intensity = lightness[..., 0].astype(np.float64) / 100.0
-    near = _neighbors(intensity, np.nan)
-    inside = ~np.isnan(near)
-    step = np.where(inside, near - intensity, 0.0)
-    count = 1 + inside.sum(axis=0)  # the window's pixels: 9, fewer at the border
-    variance = np.square(step).sum(axis=0) / count - np.square(step.sum(axis=0) / count)
-    values = np.exp(-np.square(step) / (SPREAD * np.maximum(variance, 0.0) + NOISE))
-    values = np.where(inside, np.maximum(values, LEAST), 0.0)
-    values /= values.sum(axis=0)
-    pixels = np.arange(intensity.size).reshape(intensity.shape)
+    values = _weights(lightness)
+    pixels = np.arange(lightness.size).reshape(lightness.shape[:2])
+    columns = _neighbors(pixels, -1)
+    inside = columns >= 0
     rows = np.broadcast_to(pixels, inside.shape)[inside]
-    columns = _neighbors(pixels, -1)[inside]
+    columns = columns[inside]
     return sparse.csr_array((values[inside], (rows, columns)), shape=(pixels.size, pixels.size))
 
 
@@ -217,19 +213,57 @@ def checked_lightness(values):
 
 
 def _solve(lightness, given, ab):
-    """`levin` of one photo."""
-    known = given.ravel()
-    colors = np.where(known[:, None], ab.reshape(-1, 2), 0.0).astype(np.float64)
-    order = _dissection(*given.shape)
-    order = order[~known[order]]  # the unknown ones
-    if len(order):
-        rows = weights(lightness)[order]
-        matrix = sparse.eye_array(len(order), format="csc") - rows[:, order].tocsc()
+    """`levin` of one photo: each unknown colour is the mean of its neighbours', each known itself."""
+    order, place, indices, starts = _structure(*given.shape)
+    colors = np.where(given[..., None], ab, 0.0).reshape(-1, 2)[order].astype(np.float64, order="F")
+    if not given.all():
+        taken = np.where(given, 0.0, -_weights(lightness))
+        entries = np.append(taken.ravel(), 1.0)[place]
+        matrix = sparse.csc_array((entries, indices, starts), shape=(given.size,) * 2)
         # Every diagonal is 1 and no row's other entries add up to more: pivots are not needed.
-        symmetric = {"SymmetricMode": True}
-        factors = linalg.splu(matrix, "NATURAL", diag_pivot_thresh=0.0, options=symmetric)
-        colors[order] = factors.solve(rows @ colors)
-    return colors.reshape(ab.shape).astype(np.float32)
+        # Without panels, which save nothing in columns as short as these, SuperLU is faster.
+        options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+        colors = linalg.splu(matrix, "NATURAL", relax=1, panel_size=1, **options).solve(colors)
+    found = np.empty(ab.shape, np.float32)
+    found.reshape(-1, 2)[order] = colors
+    return found
+
+
+def _weights(lightness):
+    """`weights` as (8, H, W), in the order of OFFSETS; 0 for neighbours outside the picture."""
+    intensity = lightness[..., 0].astype(np.float64) / 100.0
+    near = _neighbors(intensity, np.nan)
+    inside = ~np.isnan(near)
+    step = np.where(inside, near - intensity, 0.0)
+    count = 1 + inside.sum(axis=0)  # the window's pixels: 9, fewer at the border
+    variance = np.square(step).sum(axis=0) / count - np.square(step.sum(axis=0) / count)
+    values = np.exp(-np.square(step) / (SPREAD * np.maximum(variance, 0.0) + NOISE))
+    values = np.where(inside, np.maximum(values, LEAST), 0.0)
+    return values / values.sum(axis=0)
+
+
+@functools.lru_cache(maxsize=4)  # the same for all photos of a size
+def _structure(height, width):
+    """Where the matrix has entries: the order of its rows and columns, and the matrix in CSC.
+
+    Its entries are named by their place among the 8 H W of `_weights`; the next one is the diagonal.
+    """
+    order = _dissection(height, width)
+    rank = np.empty(order.size, np.int64)
+    rank[order] = np.arange(order.size)
+    rank = rank.reshape(height, width)
+    neighbor = _neighbors(rank, -1)
+    places = np.arange(neighbor.size).reshape(neighbor.shape)[neighbor >= 0]
+    rows = np.broadcast_to(rank, neighbor.shape)[neighbor >= 0]
+    diagonal = np.full(order.size, neighbor.size)
+    rows, columns = np.append(rows, rank), np.append(neighbor[neighbor >= 0], rank)
+    names = np.append(places, diagonal)
+    by_column = np.lexsort((rows, columns))
+    starts = np.searchsorted(columns[by_column], np.arange(order.size + 1))
+    parts = order, names[by_column], rows[by_column].astype(np.int32), starts.astype(np.int32)
+    for part in parts:
+        part.flags.writeable = False  # it is shared
+    return parts
 
 
 def _dissection(height, width):
