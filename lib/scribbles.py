@@ -213,7 +213,7 @@ def checked_lightness(values):
 
 
 def _solve(lightness, given, ab):
-    """`levin` of one photo: each unknown colour is the mean of its neighbours', each known itself."""
+    """`levin` of one photo: unknown colours are means of the neighbours', known ones themselves."""
     order, place, indices, starts = _structure(*given.shape)
     colors = np.where(given[..., None], ab, 0.0).reshape(-1, 2)[order].astype(np.float64, order="F")
     if not given.all():
@@ -246,7 +246,7 @@ def _weights(lightness):
 def _structure(height, width):
     """Where the matrix has entries: the order of its rows and columns, and the matrix in CSC.
 
-    Its entries are named by their place among the 8 H W of `_weights`; the next one is the diagonal.
+    Its entries are named by their place among the 8 H W of `_weights`; 8 H W is the diagonal.
     """
     order = _dissection(height, width)
     rank = np.empty(order.size, np.int64)
