@@ -96,6 +96,27 @@ def find_model(results, study=None, name=None):
     return min(found, key=rank)
 
 
+def load(path, xception="imagenet"):
+    """Read what `find_model` has found, without the notes that TensorFlow writes while it loads.
+
+    `xception` as for `released.read`. Raises UsageError if it cannot be read, or colours nothing.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of compiling for several sizes
+    try:
+        with quiet_startup():
+            from lib import models
+
+            kept = path.name == released.NAME
+            network = released.read(path, xception) if kept else models.load(path)
+        if isinstance(network.input_shape, tuple):
+            return network
+        raise ValueError("it takes more than a grey photo")  # the critic
+    except released.WeightsError as error:
+        raise UsageError(str(error)) from None
+    except Exception as error:
+        raise UsageError(f"{path}: not a model that colours: {_reason(error)}") from None
+
+
 def color_files(files, network, choices=(None, 1.0, False), smoothing=video.SMOOTHING):
     """Read, colour and write photos and videos; a bad one does not keep the others from it.
 
@@ -255,28 +276,10 @@ def _wanted(job, options):
 
 
 def _color(todo, path, options):
-    network = _load(path, options.xception)
+    network = load(path, options.xception)
     print(f"model: results/{path.parts[-3]}/{path.parts[-2]}", flush=True)
     choices = (options.render_factor, options.saturation, options.square)
     return color_files(todo, network, choices, options.smoothing)
-
-
-def _load(path, xception):
-    """Read the network, without the notes that TensorFlow writes while it loads."""
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of compiling for several sizes
-    try:
-        with quiet_startup():
-            from lib import models
-
-            kept = path.name == released.NAME
-            network = released.read(path, xception) if kept else models.load(path)
-        if isinstance(network.input_shape, tuple):
-            return network
-        raise ValueError("it takes more than a grey photo")  # the critic
-    except released.WeightsError as error:
-        raise UsageError(str(error)) from None
-    except Exception as error:
-        raise UsageError(f"{path}: not a model that colours: {_reason(error)}") from None
 
 
 def _reason(error):
