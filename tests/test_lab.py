@@ -79,7 +79,7 @@ def test_greys_have_no_colour_and_rising_lightness():
 def test_uint8_equals_float():
     rgb = random_colours()[:1000]
     as_float = rgb.astype(np.float32) / 255
-    np.testing.assert_array_equal(to_lab(rgb), to_lab(as_float))
+    np.testing.assert_allclose(to_lab(rgb), to_lab(as_float), atol=2e-4)  # a table and a formula
     np.testing.assert_allclose(to_lab(rgb), to_lab(rgb / 255.0), atol=1e-4)
 
 
@@ -135,16 +135,106 @@ def test_unscale_refuses_wrong_channels():
         lab.unscale(one, one)
 
 
-def gradient(function, values):
+def exact_linear(rgb):
+    """The standards in float64, as written: sRGB in [0, 1] to linear light."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((np.abs(rgb) + 0.055) / 1.055) ** 2.4)
+
+
+def exact_lab(rgb):
+    xyz = exact_linear(rgb) @ (lab.RGB_TO_XYZ / lab.WHITE[:, None]).T
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = np.moveaxis(f, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def exact_rgb(values):
+    y = (values[..., 0] + 16) / 116
+    f = np.stack([y + values[..., 1] / 500, y, y - values[..., 2] / 200], axis=-1)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    linear = (xyz * lab.WHITE) @ np.linalg.inv(lab.RGB_TO_XYZ).T
+    power = 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055
+    return np.clip(np.where(linear <= 0.0031308, 12.92 * linear, power), 0, 1)
+
+
+@pytest.mark.parametrize("colours", COLOURS)
+def test_error_against_the_standards_in_float64(colours):
+    rgb = COLOURS[colours]()
+    expected = exact_lab(rgb / 255)
+    np.testing.assert_allclose(to_lab(rgb), expected, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(to_lab(rgb / 255), expected, rtol=0, atol=2e-4)
+    values = np.float32(expected)
+    back = np.asarray(lab.lab_to_rgb(values))
+    np.testing.assert_allclose(back, exact_rgb(values.astype(np.float64)), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_roots(n):
+    x = np.geomspace(1e-30, 1e30, 1_000_003).astype(np.float32)
+    roots = np.asarray(lab._root(x, n), dtype=np.float64)
+    np.testing.assert_allclose(roots, x.astype(np.float64) ** (1 / n), rtol=4e-7)
+
+
+def test_not_a_number_stays_so():
+    pixel = np.float32([np.nan, 0.5, 0.5])
+    assert np.isnan(to_lab(pixel)).any() and np.isnan(np.asarray(lab.lab_to_rgb(pixel))).any()
+
+
+MODES = {"eager": None, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
+
+
+def compiled(function, mode):
+    """The function as TensorFlow runs it in a mode of `MODES`."""
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the modes are TensorFlow's")
+    options = MODES[mode]
+    return function if options is None else tensorflow.function(function, **options)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_compiled_is_the_same(mode):
+    rgb = lattice()
+    values = np.asarray(compiled(lab.rgb_to_lab, mode)(rgb))
+    np.testing.assert_allclose(values, exact_lab(rgb / 255), rtol=0, atol=2e-4)
+    np.testing.assert_array_equal(to_uint8(compiled(lab.lab_to_rgb, mode)(values)), rgb)
+
+
+def gradient(function, values, mode="eager"):
     """Gradient of the sum of `function(values)`."""
     tensorflow = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("the tape is TensorFlow's")
-    values = tensorflow.constant(values, tensorflow.float32)
-    with tensorflow.GradientTape() as tape:
-        tape.watch(values)
-        total = tensorflow.reduce_sum(function(values))
-    return tape.gradient(total, values).numpy()
+
+    def slopes(values):
+        with tensorflow.GradientTape() as tape:
+            tape.watch(values)
+            total = tensorflow.reduce_sum(function(values))
+        return tape.gradient(total, values)
+
+    return compiled(slopes, mode)(tensorflow.constant(values, tensorflow.float32)).numpy()
+
+
+def differences(function, values, step):
+    """What `gradient` should find, by central differences of a float64 function."""
+    shifts = step * np.eye(3)
+    pairs = [function(values + shift) - function(values - shift) for shift in shifts]
+    return np.stack([pair.sum(axis=-1) for pair in pairs], axis=-1) / (2 * step)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gradients_agree_with_float64(mode):
+    rgb = np.random.default_rng(3).uniform(0.001, 0.999, (5000, 3))
+    rgb[::5] *= 0.05  # the linear parts, too
+    rgb = rgb[(np.abs(rgb - 0.04045) > 1e-4).all(axis=-1)]  # the two parts of sRGB meet at an edge
+    values = exact_lab(rgb)
+    for function, exact, points in (
+        (lab.rgb_to_lab, exact_lab, rgb),
+        (lab.lab_to_rgb, exact_rgb, values),
+    ):
+        slopes = gradient(function, points, mode)
+        expected = differences(exact, points, 1e-6)
+        np.testing.assert_allclose(slopes, expected, rtol=2e-3, atol=1e-3 * np.abs(expected).max())
+        assert np.median(np.abs(slopes - expected) / np.abs(expected)) < 5e-5
 
 
 def test_gradients_of_rgb_are_finite():
