@@ -113,11 +113,12 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
         Channels of the first decoder convolution; halved at each but the last.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
-    encoder = xception_encoder(xception, [*XCEPTION_SKIPS.values(), "block14_sepconv2_act"])
+    taps = XCEPTION_SKIPS if skips else {}
+    encoder = xception_encoder(xception, [*taps.values(), "block14_sepconv2_act"])
     encoder.trainable = False  # first, so that layers which another model froze wake up again
     encoder.trainable = fine_tune
     *finer, x = encoder(GrayToImageNet(name="gray_input")(lightness))
-    finer = dict(zip(XCEPTION_SKIPS, finer, strict=True))
+    finer = dict(zip(taps, finer, strict=True))
     for number, shrink in enumerate([16, 8, 4, 2], start=1):  # four, and the output's
         x = ResizeTo(shrink, name=f"decode{number}_up")([x, lightness])
         if skips:

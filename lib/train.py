@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from lib import lab, losses
+from lib import features, lab, losses
 from lib.checkpoints import Run
 from lib.devices import (
     distribute,
@@ -79,6 +79,9 @@ class Colorizer(Trainer):
     feature_loss : losses.FeatureLoss or None
         Added to the colour loss, times `feature_weight`.
     feature_weight : float
+
+    Called with photos alone, or with photos and the features that the network's frozen encoder
+    makes of them; then only what comes after the encoder is run.
     """
 
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0):
@@ -91,21 +94,25 @@ class Colorizer(Trainer):
         self.near = keras.metrics.Mean("accuracy")
         self.error = keras.metrics.RootMeanSquaredError("rmse_ab")
 
-    def call(self, rgb, training=False):
+    def call(self, x, training=False):
+        rgb, *maps = _parts(x)
         lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb))
+        if maps:
+            return features.decode(self.network, lightness_scaled, maps)
         return self.network(lightness_scaled, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(x))
+        rgb = _parts(x)[0]
+        lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
         loss = self.color_loss(ab_true, y_pred)
         if self.feature_loss is not None:
-            rgb_true = ops.cast(x, "float32") / 255.0
+            rgb_true = ops.cast(rgb, "float32") / 255.0
             rgb_pred = lab.lab_to_rgb(lab.unscale(lightness_scaled, y_pred))
             loss = loss + self.feature_weight * self.feature_loss(rgb_true, rgb_pred)
         return share_of_replica(loss)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        ab_true = lab.rgb_to_lab(x)[..., 1:]
+        ab_true = lab.rgb_to_lab(_parts(x)[0])[..., 1:]
         ab_pred = ops.cast(y_pred, "float32") * lab.AB_SCALE
         self.error.update_state(ab_true, ab_pred)
         distance = ops.sqrt(ops.sum(ops.square(ab_pred - ab_true), axis=-1))
@@ -126,16 +133,16 @@ class Batches(keras.utils.PyDataset):
     """Batches of uint8 photos from a memory-mapped store, the same at the same seed and epoch.
 
     Training batches are shuffled, flipped left to right at random, and all full; the others come in
-    order and whole.
+    order and whole. With `encoded` (features.Features), a batch is the photos and their features.
     """
 
-    def __init__(self, images, rows, batch_size, seed=0, training=False, flips=True):
+    def __init__(self, images, rows, batch_size, seed=0, training=False, flips=True, encoded=None):
         super().__init__()
         if not 1 <= batch_size <= len(rows):
             raise ValueError(f"BATCH_SIZE: expected 1 to {len(rows)} photos, got {batch_size}")
         self.images, self.rows, self.batch_size = images, np.asarray(rows), batch_size
         self.seed, self.training, self.flips = seed, training, flips
-        self.epoch = 0
+        self.encoded, self.epoch = encoded, 0
 
     def __len__(self):
         count = len(self.rows) / self.batch_size
@@ -146,11 +153,16 @@ class Batches(keras.utils.PyDataset):
         if self.training:
             rows = np.random.default_rng((self.seed, self.epoch)).permutation(rows)
         rows = rows[number * self.batch_size : (number + 1) * self.batch_size]
-        rgb = self.images[rows]
+        rgb, flipped = self.images[rows], np.zeros(len(rows), bool)
         if self.training and self.flips:
             flipped = np.random.default_rng((self.seed, self.epoch, number)).random(len(rows)) < 0.5
             rgb[flipped] = rgb[flipped, :, ::-1]
-        return (rgb,)
+        return (rgb,) if self.encoded is None else ((rgb, *self.encoded.of_batch(rows, flipped)),)
+
+
+def _parts(x):
+    """A batch as a list: photos, and what comes with them."""
+    return list(x) if isinstance(x, list | tuple) else [x]
 
 
 def fit(
@@ -166,6 +178,7 @@ def fit(
     flips=True,
     seed=0,
     xla=None,
+    cache=None,
     warnings=(),
 ):
     """Train a network on the training photos, or go on where a killed run was.
@@ -191,6 +204,10 @@ def fit(
     xla : bool or None
         Compile with XLA; None for only on a GPU (on 2 CPU cores these networks train 1.5 to 2
         times slower with it).
+    cache : bool or None
+        Keep what the network's frozen encoder makes of the photos on disk instead of running it in
+        every epoch; None for only on a CPU, where it pays (see `lib.features`). Changes nothing
+        but the time.
     warnings : sequence of str
         Kept in params.json and shown in the report.
 
@@ -204,7 +221,8 @@ def fit(
     Raises
     ------
     ValueError
-        If there are no validation photos, or fewer training photos than `batch_size`.
+        If there are no validation photos, or fewer training photos than `batch_size`; if `cache`
+        is asked for and there is no frozen encoder.
     FloatingPointError
         If a loss is not finite: names epoch and batch; the last good weights are kept.
     MemoryError
@@ -216,8 +234,12 @@ def fit(
             f"photos: expected some for validation, got none beside {len(rows['train'])} for "
             "training: raise MAX_IMAGES"
         )
-    train = Batches(photos.images, rows["train"], batch_size, seed, True, flips)
-    validation = Batches(photos.images, rows["val"], min(batch_size, len(rows["val"])))
+    if cache is None:
+        cache = not has_gpu() and features.pays(trainer.network, photos, epochs)
+    encoded = features.of(trainer.network, photos) if cache else None
+    train = Batches(photos.images, rows["train"], batch_size, seed, True, flips, encoded)
+    few = min(batch_size, len(rows["val"]))
+    validation = Batches(photos.images, rows["val"], few, encoded=encoded)
     settings = {
         **trainer.settings(),
         "epochs": epochs,
