@@ -3,11 +3,13 @@
 A row is anything that gives ab for photos: the trivial baselines, what is known of drawn scenes,
 and the trained networks. `predictors` makes them, `measure` measures them batch by batch, each
 prediction once, so that memory does not grow with the number of photos. All that is computed of a
-batch is one compiled program (see `lib.pixels`); rows are measured side by side, one a core.
+batch is one compiled program (see `lib.pixels`); rows are measured side by side, one a core, the
+slowest first.
 """
 
 import functools
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import baselines, classical, devices, lab, metrics, models, pixels, realism, scenes
+from lib import baselines, classical, lab, metrics, models, pixels, realism, scenes, shared
 from lib.intervals import bootstrap_ratio
 from lib.quiet import ops
 from lib.scribbles import SHARE
@@ -78,12 +80,10 @@ def predictors(photos, rows, study, fitted, seed=0, scribbles=SHARE):
     if photos.dataset == "scenes":
         found["oracle_mean"] = lambda part, _: scenes.oracle_mean(*_drawn_as(photos, part))
         found["oracle_sample"] = lambda part, _: scenes.oracle_sample(*_drawn_as(photos, part))
-    for name in NETWORKS:
-        path = Path(study) / name / "model.keras"
-        if path.is_file():
-            network = functools.partial(models.load(path), training=False)
-            network = pixels.compiled(network, xla=devices.has_gpu())
-            found[name] = lambda part, lightness, n=network: _predict(n, lightness)
+    paths = {name: Path(study) / name / "model.keras" for name in NETWORKS}
+    networks = {name: models.load(path) for name, path in paths.items() if path.is_file()}
+    for name, network in shared.programs(networks).items():
+        found[name] = lambda part, lightness, n=network: _predict(n, lightness)
     return found
 
 
@@ -120,6 +120,7 @@ def measure(photos, rows, predictors, examples=0):
     everything = {"truth": None, **predictors}
     found = {name: [] for name in everything}
     histograms = {name: np.zeros(pixels.BINS**2, np.int64) for name in everything}
+    seconds = dict.fromkeys(everything, 0.0)  # that a row took for the last batch
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
@@ -127,7 +128,9 @@ def measure(photos, rows, predictors, examples=0):
             filled = np.resize(part, min(BATCH, len(rows)))  # the last is compiled as the others
             truth = describe(photos.images[filled], weights)
             one = functools.partial(_one, truth=truth, part=filled)
-            for name, values in pool.map(one, everything.items()):
+            slowest_first = sorted(everything, key=seconds.get, reverse=True)
+            work = [(name, everything[name]) for name in slowest_first]
+            for name, values, seconds[name] in pool.map(one, work):
                 values = {key: value[: len(part)] for key, value in values.items()}
                 bins = values.pop("bins").ravel()
                 histograms[name] += np.bincount(bins, minlength=pixels.BINS**2)
@@ -212,8 +215,8 @@ def _lab_of(photos, rows):
 
 
 def _one(row, truth, part):
-    """Name and values of one row of the table for one batch."""
-    name, predict = row
+    """Name and values of one row of the table for one batch, and how many seconds they took."""
+    (name, predict), start = row, time.perf_counter()
     ab = _ab(name, predict, part, truth["lab"])
     programs = _programs()
     rgb = programs["render"](truth["lab"], ab)
@@ -221,7 +224,8 @@ def _one(row, truth, part):
     values = pixels.to_numpy(programs["compare"](truth, rgb, sums, ab))
     if not np.isfinite(values["rmse_ab"]).all():
         raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
-    return name, values | pixels.to_numpy({"rgb": rgb})
+    values |= pixels.to_numpy({"rgb": rgb})
+    return name, values, time.perf_counter() - start
 
 
 def _ab(name, predict, part, lab_true):
