@@ -1,13 +1,17 @@
 # make report   run the whole study of PROFILE (default quick) and write results/<study>/report.html
 # make test     all tests
 # make lab      JupyterLab on the notebooks
-# Each builds .venv from environment.yml first if it is missing or older than environment.yml.
+# make bench    speed beside named peers: prints ratios, writes results/benchmarks.csv (half an hour
+#               on 2 cores; ARGS=training for one, ARGS=--list for their names)
+# Each builds .venv from environment.yml first if it is missing or older than environment.yml; bench
+# builds .venv-bench, the same and PyTorch and OpenCV: 4 GB, more where pip takes the GPU build of it.
 
 PROFILE ?= quick
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
+PINS := sed -n 's/^ *- \([a-z0-9-]*==[^ ]*\).*/\1/p' environment.yml
 
-.PHONY: report test lab lint
+.PHONY: report test lab lint bench
 
 report: .venv/ready
 	$(PY) -m lib.study $(PROFILE) $(ARGS)
@@ -21,8 +25,18 @@ lab: .venv/ready
 lint: .venv/ready
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
+bench: .venv-bench/ready
+	.venv-bench/bin/python tests/benchmarks $(ARGS)
+
 .venv/ready: environment.yml
 	$(PYTHON) -m venv .venv
-	sed -n 's/^ *- \([a-z0-9-]*==[^ ]*\).*/\1/p' environment.yml > .venv/requirements.txt
+	$(PINS) > .venv/requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r .venv/requirements.txt
+	touch $@
+
+.venv-bench/ready: environment.yml tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	$(PINS) > .venv-bench/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r .venv-bench/requirements.txt -r tests/benchmarks/requirements.txt
 	touch $@

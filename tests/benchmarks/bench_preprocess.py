@@ -1,82 +1,120 @@
-"""How fast photos are prepared, beside the loop that most tutorials have.
+"""How fast photos are prepared, beside the loop that most tutorials have, and beside tf.data.
 
-    python tests/benchmarks/bench_preprocess.py SOURCE [--size 200] [--loop 300]
+    python tests/benchmarks/bench_preprocess.py [--photos 7063] [--size 200] [--source FOLDER]
 
-SOURCE is a folder, a zip or a tar of photos. The loop reads, resizes (with anti-aliasing) and
-converts to CIELAB by scikit-image, one photo after another, half of the photos before and half
-after ours; `prepare` decodes, cleans, resizes, splits and stores all photos, in a process of its
-own, so that its memory can be told. Unpacking is not timed. `prepare` uses all cores: if other
-programs run, they cost it more than the loop, so close them first. The processor time a photo
-(all cores together) hardly depends on them.
+The photos are those of a folder; or Flickr8k, if an earlier run has unpacked it; or drawn. They are
+dealt out to the rounds, and in each round every way prepares the same ones, in a process of its
+own so that its memory can be told:
+
+- ours, `prepare`: decode, clean, look for duplicates, resize, split, store as uint8;
+- tf.data: read, decode, resize (with anti-aliasing), batches of 32 uint8 photos, on all cores,
+  nothing cleaned and nothing stored;
+- the tutorial loop: read, resize (with anti-aliasing), CIELAB by scikit-image, one photo after
+  another, all float arrays kept in memory. It is given 60 photos a round.
+
+Starting the processes and loading libraries is not timed.
 """
 
-import argparse
-import json
-import os
-import subprocess
+import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PREPARE = """
-import json, resource, sys, time
-from lib import preprocess
-source, size, folder = sys.argv[1:]
-start, before = time.perf_counter(), time.process_time()
-photos = preprocess.prepare("folder", source, int(size), raw=folder, processed=folder)
-seconds = time.perf_counter() - start
-used = time.process_time() - before
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([seconds, used, len(photos.index), len(photos.images), peak]))
-"""
+import common
+import some_photos
+
+LOOP = 60  # photos a round
 
 
-def tutorial_loop(files, size):
-    """Seconds and processor seconds of the usual loop."""
+def prepare(folder, size, number):
+    """Ours: the photos of one folder."""
+    from lib import preprocess
+
+    out = Path(folder) / f"out{number}"
+    photos = preprocess.prepare("folder", folder, size, raw=out, processed=out)
+    return {"photos": len(photos.index), "kept": len(photos.images)}
+
+
+def tf_data(folder, size, _):
+    """The peer that reads as tf.data's guide says."""
+    from lib import quiet_startup
+
+    with quiet_startup():
+        import tensorflow as tf
+
+    def load(file):
+        photo = tf.io.decode_jpeg(tf.io.read_file(file), channels=3)
+        return tf.cast(tf.round(tf.image.resize(photo, (size, size), antialias=True)), tf.uint8)
+
+    files = [str(file) for file in sorted(Path(folder).glob("*.jpg"))]
+    data = tf.data.Dataset.from_tensor_slices(files)
+    data = data.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    count = sum(len(batch) for batch in data.batch(32).prefetch(tf.data.AUTOTUNE))
+    return {"photos": count}
+
+
+def tutorial(folder, size, _):
+    """The usual loop."""
+    import numpy as np
     from skimage import color, io, transform
 
-    def convert(file):
-        color.rgb2lab(transform.resize(io.imread(file), (size, size), anti_aliasing=True))
+    photos = []
+    for file in sorted(Path(folder).glob("*.jpg"))[:LOOP]:
+        photo = transform.resize(io.imread(file), (size, size), anti_aliasing=True)
+        photos.append(color.rgb2lab(photo))
+    return {"photos": len(np.array(photos))}
 
-    convert(files[0])  # loads the libraries
-    start, before = time.perf_counter(), time.process_time()
-    for file in files:
-        convert(file)
-    return time.perf_counter() - start, time.process_time() - before
+
+WAYS = {"ours": prepare, "tf.data": tf_data, "tutorial loop": tutorial}
+TARGETS = {"tf.data": 1.5, "tutorial loop": 15}
+
+
+def deal(files, folder, parts):
+    """Link the files into one folder a part; gives the folders."""
+    folders = [folder / f"part{number}" for number in range(parts)]
+    for number, part in enumerate(folders):
+        part.mkdir()
+        for file in files[number::parts]:
+            (part / file.name).symlink_to(file)
+    return folders
 
 
 def main():
-    sys.path.insert(0, str(ROOT))
-    from lib import datasets
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source")
+    if sys.argv[1:2] == ["--serve"]:
+        common.serve({}, {sys.argv[2]: WAYS[sys.argv[2]]})
+        return
+    parser = common.parser(__doc__)
+    parser.add_argument("--photos", type=int, default=7063)
     parser.add_argument("--size", type=int, default=200, help="pixels a side")
-    parser.add_argument("--loop", type=int, default=300, help="photos for the tutorial loop")
+    parser.add_argument("--source", help="folder of .jpg photos")
     options = parser.parse_args()
+    told = {name: [] for name in WAYS}
     with tempfile.TemporaryDirectory() as folder:
-        files = datasets.get("folder", options.source, raw=folder)
-        some = files[:: max(1, len(files) // options.loop)]
-        first = tutorial_loop(some[::2], options.size)
-        command = [sys.executable, "-c", PREPARE, options.source, str(options.size), folder]
-        output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
-        seconds, used, photos, kept, peak = json.loads(output)
-        second = tutorial_loop(some[1::2], options.size)
-        stored = sum(file.stat().st_size for file in Path(folder).glob("folder-*/*"))
-    loop, loop_used = (sum(pair) / len(some) for pair in zip(first, second, strict=True))
-    idle = loop_used / (used / photos) * os.cpu_count()
-    rows = {
-        "tutorial loop": f"{1 / loop:.0f} photos/s, {1e3 * loop_used:.2f} ms of processor a photo",
-        "prepare": f"{photos / seconds:.0f} photos/s, {1e3 * used / photos:.2f} ms",
-        "ratio": f"{photos / seconds * loop:.1f} in time; {idle:.1f} if all cores were free for it",
-        "photos": f"{photos:,} in {seconds:.1f} s, {kept:,} kept",
-        "stored": f"{stored / 2**20:,.0f} MiB",
-        "peak memory": f"{peak / (1024 if sys.platform != 'darwin' else 2**20):,.0f} MiB",
-    }
-    for name, text in rows.items():
-        print(f"{name:14} {text}")
+        name, files = some_photos.chosen(folder, options.photos, options.source)
+        folders = deal([file.resolve() for file in files], Path(folder), options.rounds)
+        workers = {way: common.Worker(__file__, "--serve", way) for way in WAYS}
+        warm = deal(files[:200], Path(tempfile.mkdtemp(dir=folder)), 1)[0]
+        for number, part in enumerate([warm, *folders]):
+            for way in list(WAYS)[:: -1 if number % 2 else 1]:
+                told[way].append(workers[way](way, str(part), options.size, number))
+        for worker in workers.values():
+            worker.__exit__()
+    told = {way: answers[1:] for way, answers in told.items()}
+    rates = {way: statistics.median(a["photos"] / a["seconds"] for a in told[way]) for way in WAYS}
+    used = {way: statistics.median(a["used"] / a["photos"] for a in told[way]) for way in WAYS}
+    peaks = {way: told[way][-1]["peak"] for way in WAYS}
+    kept = sum(answer["kept"] for answer in told["ours"])
+    rows, all_arrays = [], f"{len(files) * options.size**2 * 24 / 2**30:.1f} GiB"
+    for peer, target in TARGETS.items():
+        note = (
+            f"{'arrays of all would take ' + all_arrays + '; ' if peer == 'tutorial loop' else ''}"
+            f"processor {1e3 * used['ours']:.2f}, {1e3 * used[peer]:.2f} ms a photo; peak memory "
+            f"{peaks['ours']:.0f}, {peaks[peer]:.0f} MiB; ours keeps {kept} of them"
+        )
+        size = f"{len(files)} {name}, {options.size} px"
+        row = (rates["ours"], "photos/s", peer, rates[peer], target, note)
+        rows.append(common.row("preprocess", "prepare", size, *row))
+    common.record(rows, options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,89 +1,166 @@
-"""Photos a second and memory of each model's training step, without and with XLA.
+"""Photos a second of every training step, beside the same network in PyTorch.
 
-    python tests/benchmarks/bench_training.py [--size 64] [--batch 32] [--rounds 5]
+    python tests/benchmarks/bench_training.py [--sizes 64 200] [--models cnn joint] [--rounds 5]
 
-A training step is all of it: uint8 photos to CIELAB, forward, loss, backward, Adam. The networks
-have the default sizes; Xception has random weights and is frozen, as in the notebooks; the
-generator has its feature loss. The two ways take turns in one process, a process for each model so
-that its peak memory can be told, and the median of the rounds counts.
+A step is all of it: uint8 photos to CIELAB, forward, loss, backward, Adam; ours measures accuracy
+and RMSE as well. The networks have the default sizes; Xception has random weights and is frozen;
+the generator has its feature loss; `joint` is NoGAN's third phase, a step of the critic and one of
+the generator. Keras (as `train.fit` compiles it on a processor, without XLA) and PyTorch (eager,
+and by torch.compile) have a process each, threads for all cores, and take turns of a second or
+more. The numbers of weights are compared first. The note of a row says what share of the machine's
+rate each reaches (the rate is that of a product of two 2048 x 2048 matrices in the same rounds, the
+better of both libraries), and what a step costs the processor, all cores together. Other programs
+cost PyTorch more than Keras, since its threads wait for each other at every layer: measure on a
+quiet machine, or compare the processor's seconds with --threads 1. --xla shows ours with XLA too.
 """
 
-import argparse
-import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).parents[2]
-NAMES = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "critic")
+import common
+
+TORCH = Path(__file__).with_name("torch_training.py")
+NAMES = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "critic", "joint")
+TARGETS = {"PyTorch eager": 1.3, "PyTorch compiled": 1.1}
 
 
-def trainers(name, size):
-    """Two trainers of the same kind of network: one for each way to compile."""
+def trainers_of(name, size):
+    """The trainers whose steps make up a step, as `torch_training.losses_of`."""
     from lib import losses, models, nogan, train
 
-    def build():
-        if name == "critic":
-            return nogan.CriticTrainer(models.build_critic(), models.build_generator())
-        xception = models.load_xception(None) if name != "cnn" else None
-        if name == "generator":
-            return train.Colorizer(models.build_generator(), "mae", losses.FeatureLoss(xception))
-        arguments = {"cnn": (), "autoencoder": (size,)}.get(name, (xception,))
-        return train.Colorizer(models.MODELS[name](*arguments))
+    if name in ("critic", "joint"):
+        generator, critic = models.build_generator(), models.build_critic()
+        trainers = [nogan.CriticTrainer(critic, generator)]
+        if name == "joint":
+            features = losses.FeatureLoss(models.load_xception(None))
+            trainers += [nogan.GeneratorTrainer(generator, critic, "mae", features)]
+            for layer in generator.layers:
+                layer.trainable = layer.trainable and layer.name.startswith(nogan.DECODER)
+        return trainers
+    if name == "cnn":
+        return [train.Colorizer(models.build_cnn())]
+    if name == "autoencoder":
+        return [train.Colorizer(models.build_autoencoder(size))]
+    xception = models.load_xception(None)
+    if name == "generator":
+        return [train.Colorizer(models.build_generator(), "mae", losses.FeatureLoss(xception))]
+    return [train.Colorizer(models.MODELS[name](xception))]
 
-    return [build(), build()]
+
+def step_of(trainers, rgb, xla):
+    """A function that takes one training step on the same photos."""
+    for trainer in trainers:
+        trainer.compile(trainer.adam(1e-4), jit_compile=xla)
+        trainer(rgb[:1])  # builds it
+
+    def step():
+        for trainer in trainers:
+            trainer.train_on_batch(rgb)
+
+    return step
 
 
-def measure(name, size, batch, rounds):
-    """Seconds of a step without and with XLA, and the peak of the process's memory in GB."""
+def serve(name, size, batch, threads):
+    """The worker for Keras; see `torch_training` for the other."""
     import numpy as np
 
-    from lib import train
+    from lib import quiet_startup
 
+    with quiet_startup():
+        import tensorflow as tf
+
+        from lib import train
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
     train.prepare_device(0)
     rgb = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
-    seconds = [[], []]
-    both = trainers(name, size)
-    for trainer, xla in zip(both, (False, True), strict=True):
-        trainer.compile(trainer.adam(1e-3), jit_compile=xla)
-        trainer.train_on_batch(rgb)  # compiles
-    for _ in range(rounds):
-        for trainer, times in zip(both, seconds, strict=True):
-            start = time.perf_counter()
-            trainer.train_on_batch(rgb)
-            times.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return [statistics.median(times) for times in seconds], peak
+    trainers = trainers_of(name, size)
+    one = tf.random.uniform((2048, 2048))
+    operations = 2 * 2048**3
+    step, steps = step_of(trainers, rgb, False), {}
+
+    def with_xla():  # a network of its own: compiled twice, one step would use the other's program
+        if not steps:
+            steps["xla"] = step_of(trainers_of(name, size), rgb, True)
+        return common.repeat(steps["xla"])
+
+    ways = {
+        "ours": lambda: common.repeat(step),
+        "xla": with_xla,
+        "matmul": lambda: {
+            "rate": operations / common.repeat(lambda: tf.matmul(one, one).numpy())["seconds"]
+        },
+    }
+    common.serve({"parameters": [trainer.network.count_params() for trainer in trainers]}, ways)
+
+
+def compare(name, size, batch, threads, rounds, xla):
+    """The rows of one network."""
+    sizes = [str(size), str(batch), str(threads)]
+    with (
+        common.Worker(__file__, "--serve", name, *sizes) as ours,
+        common.Worker(str(TORCH), name, *sizes) as theirs,
+    ):
+        counts = [worker.about["parameters"] for worker in (ours, theirs)]
+        if counts[0] != counts[1]:
+            raise SystemExit(f"{name}: {counts[0]} weights here, {counts[1]} in PyTorch")
+        operations, rates, used = theirs("work")["operations"], [], {}
+
+        def turn(worker, way):
+            told = worker(way)
+            used.setdefault(way, []).append(told["used"])
+            return told["seconds"]
+
+        ways = {
+            "ours": lambda: turn(ours, "ours"),
+            "PyTorch eager": lambda: turn(theirs, "eager"),
+            "PyTorch compiled": lambda: turn(theirs, "compiled"),
+            "products": lambda: rates.append(max(w("matmul")["rate"] for w in (ours, theirs))),
+        }
+        if xla:
+            ways["ours with XLA"] = lambda: turn(ours, "xla")
+        seconds = common.alternate(ways, rounds)
+        peaks = [worker("matmul")["peak"] for worker in (ours, theirs)]
+    rate = statistics.median(rates[1:])
+    used = {way: statistics.median(values[1:]) for way, values in used.items()}
+    rows = []
+    for peer, target in TARGETS.items():
+        speeds, shares = (
+            [total / seconds[way] for way in ("ours", peer)] for total in (batch, operations / rate)
+        )
+        note = (
+            f"{operations / 1e9:.1f} GFLOP a step; of {rate / 1e9:.0f} GFLOP/s {shares[0]:.0%}, "
+            f"{shares[1]:.0%}; processor {used['ours']:.2f}, {used[peer.split()[1]]:.2f} s a step; "
+            f"peak memory {peaks[0]:.0f}, {peaks[1]:.0f} MiB"
+        )
+        what = "nogan joint" if name == "joint" else f"step {name}"
+        row = (speeds[0], "photos/s", peer, speeds[1], target, note)
+        rows.append(common.row("training", what, f"{batch} x {size} x {size}", *row))
+    if xla:
+        ratio = seconds["ours"] / seconds["ours with XLA"]
+        print(f"{name}, {size} px, with XLA: {ratio:.2f} times as fast as without", flush=True)
+    return rows
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=64, help="pixels a side")
-    parser.add_argument("--batch", type=int, default=32, help="photos a step")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--model", choices=NAMES, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    sizes = [options.size, options.batch, options.rounds]
-    if options.model:
-        print(json.dumps(measure(options.model, *sizes)))
+    if sys.argv[1:2] == ["--serve"]:
+        name, *sizes = sys.argv[2:]
+        serve(name, *map(int, sizes))
         return
-    print(f"{options.size} px, batch {options.batch}, median of {options.rounds} rounds")
-    print("model            photos/s  with XLA  ratio  peak memory of both, GB")
-    for name in NAMES:
-        command = [sys.executable, __file__, "--model", name]
-        for word, value in zip(("--size", "--batch", "--rounds"), sizes, strict=True):
-            command += [word, str(value)]
-        paths = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, env=paths, capture_output=True, text=True, check=True)
-        (plain, compiled), peak = json.loads(done.stdout.splitlines()[-1])
-        rates = [options.batch / seconds for seconds in (plain, compiled)]
-        row = f"{rates[0]:8.1f}  {rates[1]:8.1f}  {rates[1] / rates[0]:5.2f}  {peak:5.2f}"
-        print(f"{name:15s}  {row}", flush=True)
+    parser = common.parser(__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 200], help="pixels a side")
+    parser.add_argument("--models", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--batch", type=int, default=32, help="photos a step")
+    parser.add_argument("--xla", action="store_true", help="ours with XLA too")
+    cores = int(common.machine()["cores"])
+    parser.add_argument("--threads", type=int, default=cores, help="of each; all cores")
+    options = parser.parse_args()
+    rest = (options.batch, options.threads, options.rounds, options.xla)
+    for size in options.sizes:
+        for name in options.models:
+            rows = compare(name, size, *rest)
+            common.record(rows, options.rounds)
 
 
 if __name__ == "__main__":
