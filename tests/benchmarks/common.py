@@ -116,10 +116,10 @@ class Worker:
         self._process.wait()
 
     def _answer(self):
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self._process.args}: ended with {self._process.wait()}")
-        return json.loads(line)
+        for line in self._process.stdout:
+            if line.startswith("{"):  # the program may print before it serves
+                return json.loads(line)
+        raise RuntimeError(f"{self._process.args}: ended with {self._process.wait()}")
 
 
 def serve(about, functions):

@@ -30,7 +30,7 @@ def drawn(folder, count):
 
 
 def chosen(folder, count, source=None):
-    """Name and files of at most `count` photos: of `source`, of Flickr8k, or drawn into `folder`."""
+    """Name and files of at most `count` photos: of `source`, of Flickr8k, or drawn."""
     if source:
         found = sorted(Path(source).rglob("*.jpg"))
         if not found:
