@@ -12,6 +12,7 @@ it. A file is renamed into place when it is whole; a killed run goes on with the
 
 import contextlib
 import dataclasses
+import functools
 import io
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 
 from lib import lab
 from lib.checkpoints import code_digest, weights_digest
+from lib.devices import has_gpu
 from lib.download import check_space, disk_error, locked, progress
 from lib.files import read_json, write_json
 
@@ -62,29 +64,32 @@ def frozen_encoder(network):
     return keras.Model(network.input, list(call.output_tensors), name="encoder")
 
 
-def decode(network, lightness_scaled, maps):
-    """What a network gives for features that its encoder has given before: ab_scaled.
-
-    Inside of a model's `call`; whether it is training is what that model was told.
-    """
+def decode(network, lightness_scaled, maps, training):
+    """What a network gives for features that its encoder has given before: ab_scaled."""
 
     def run(layer):
-        return (lambda *args, **options: list(maps)) if layer.name == ENCODER else layer
+        if layer.name == ENCODER:
+            return lambda *inputs, **options: list(maps)
+        return functools.partial(layer, training=training)
 
     return network._run_through_graph(lightness_scaled, operation_fn=run)
 
 
-def pays(network, photos, epochs):
-    """Whether a network has features to keep, they would be read often, and the disk has room.
+def pays(network, photos, epochs=1):
+    """Whether features are kept already, or else it would save time to keep them, with room for it.
 
-    They are computed twice for each training photo, so from the third epoch on they save time.
+    They are computed twice for each training photo, so from the third epoch on they save time. On a
+    GPU they are sooner computed than read.
     """
     encoder = frozen_encoder(network)
-    if encoder is None or epochs < 3:
+    if encoder is None or has_gpu():
         return False
+    folder, about, layers = _wanted(network, photos)
+    if all(_kept(folder, about)["layers"].get(name) == layers[name] for name in layers):
+        return all((folder / f"{name}.npy").is_file() for name in layers)
     places = 2 * len(photos.rows("train")) + len(photos.rows("val"))
     size = 4 * places * sum(int(np.prod(shape)) for shape in _shapes(encoder, photos.images))
-    return size < 0.5 * shutil.disk_usage(photos.folder).free
+    return epochs > 2 and size < 0.5 * shutil.disk_usage(photos.folder).free
 
 
 def lightness_of(rgb):
@@ -120,14 +125,11 @@ def of(network, photos):
         )
     train, val = photos.rows("train"), photos.rows("val")
     order = np.concatenate([train, train, val])  # the second time mirrored
-    folder = Path(photos.folder) / "features"
+    folder, about, layers = _wanted(network, photos)
     with locked(folder.with_name(f".{folder.name}.lock")):
-        about = {"photos": photos.fingerprint, "code": code_digest(CODE)}
-        layers = _digests(network.get_layer(ENCODER))
-        kept = read_json(folder / "features.json")
-        if any(kept.get(name) != value for name, value in about.items()):
+        kept = _kept(folder, about)
+        if not kept["layers"]:
             shutil.rmtree(folder, ignore_errors=True)
-            kept = about | {"layers": {}}
         for name in layers:
             if kept["layers"].get(name) != layers[name]:
                 for old in folder.glob(f"*{name}.npy*"):
@@ -177,12 +179,22 @@ def _encode(encoder, images, order, turned, files):
         part.replace(file)
 
 
-def _digests(encoder):
-    """What each of an encoder's outputs depends on: layer -> digest of the weights before it."""
-    outputs = dict(zip(encoder.output_names, encoder.outputs, strict=True))
-    return {
-        name: weights_digest(keras.Model(encoder.input, output)) for name, output in outputs.items()
-    }
+def _wanted(network, photos):
+    """Where the features are, what all of them depend on, and each layer: digest of its weights.
+
+    A layer's digest is that of the weights before it, so that encoders of different depth agree.
+    """
+    encoder = network.get_layer(ENCODER)
+    outputs = zip(encoder.output_names, encoder.outputs, strict=True)
+    layers = {name: weights_digest(keras.Model(encoder.input, output)) for name, output in outputs}
+    about = {"photos": photos.fingerprint, "code": code_digest(CODE)}
+    return Path(photos.folder) / "features", about, layers
+
+
+def _kept(folder, about):
+    """What features.json says is there; no layers if it depends on something else."""
+    kept = read_json(folder / "features.json")
+    return kept if about.items() <= kept.items() else about | {"layers": {}}
 
 
 def _shapes(encoder, images):

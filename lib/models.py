@@ -108,15 +108,16 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
         Also give the decoder the encoder's finer features. The paper has none: all that the
         decoder sees is a grid of 1/32 of the photo's side.
     fine_tune : bool
-        Train the encoder too; otherwise it is frozen, its batch normalization statistics as well.
+        Train the encoder too, see `thaw`; otherwise it is frozen.
     filters : int
         Channels of the first decoder convolution; halved at each but the last.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     taps = XCEPTION_SKIPS if skips else {}
     encoder = xception_encoder(xception, [*taps.values(), "block14_sepconv2_act"])
-    encoder.trainable = False  # first, so that layers which another model froze wake up again
-    encoder.trainable = fine_tune
+    encoder.trainable = False
+    if fine_tune:
+        thaw(encoder)
     *finer, x = encoder(GrayToImageNet(name="gray_input")(lightness))
     finer = dict(zip(taps, finer, strict=True))
     for number, shrink in enumerate([16, 8, 4, 2], start=1):  # four, and the output's
@@ -265,6 +266,16 @@ def xception_encoder(xception, names):
     """Xception from its input to the outputs of the named layers, as one model."""
     outputs = [xception.get_layer(name).output for name in names]
     return keras.Model(xception.input, outputs, name="xception")
+
+
+def thaw(encoder):
+    """Let an encoder learn, too, also layers of it that another model has frozen.
+
+    Its batch normalizations stay as they are: the statistics of small batches would spoil them.
+    """
+    encoder.trainable = True
+    for layer in encoder.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
 
 
 def load(path):

@@ -24,12 +24,12 @@ import pandas as pd
 from keras import ops
 from PIL import Image
 
-from lib import lab, metrics, models
+from lib import features, lab, metrics, models
 from lib.checkpoints import Run
 from lib.devices import has_gpu, memory_advice, of_replica, share_of_replica, watched
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
-from lib.train import Batches, Colorizer, Trainer
+from lib.train import Batches, Colorizer, Trainer, parts
 
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
@@ -74,7 +74,8 @@ class _Part(Trainer):
 class CriticTrainer(_Part):
     """Trains a critic as a binary classifier: true ab is real, the generator's ab is not.
 
-    Both are shown with the same L, in one batch of twice the size. The generator does not move.
+    Both are shown with the same L, in one batch of twice the size. The generator does not move. May
+    be called with features, as a `train.Colorizer`.
     """
 
     def __init__(self, critic, generator):
@@ -85,9 +86,18 @@ class CriticTrainer(_Part):
     def _trained(self):
         return self.network.trainable_variables
 
-    def call(self, rgb, training=False):
+    @property
+    def encoded(self):
+        return self.generator
+
+    def call(self, x, training=False):
+        rgb, *maps = parts(x)
         lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
-        ab_pred = ops.stop_gradient(self.generator(lightness_scaled, training=False))
+        if maps:
+            ab_pred = features.decode(self.generator, lightness_scaled, maps, training=False)
+        else:
+            ab_pred = self.generator(lightness_scaled, training=False)
+        ab_pred = ops.stop_gradient(ab_pred)
         both = ops.concatenate([ab_true, ops.cast(ab_pred, "float32")])
         return self.network([ops.concatenate([lightness_scaled] * 2), both], training=training)
 
@@ -118,7 +128,7 @@ class GeneratorTrainer(_Part, Colorizer):
         return self.network.trainable_variables
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(x))
+        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(parts(x)[0]))
         logits = self.critic([lightness_scaled, y_pred], training=False)
         # Three gradients of one tensor are summed in any order, and no run is like another; of
         # two, one comes through here, where turning it twice keeps TensorFlow from merging sums.
@@ -182,7 +192,9 @@ def adversarial(
     FloatingPointError
         If a loss is not finite.
     """
-    train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
+    encoded = features.of(generator, photos) if features.pays(generator, photos) else None
+    rows = photos.rows("train")
+    train = Batches(photos.images, rows, batch_size, seed, training=True, encoded=encoded)
     truth = _Truth(photos.images[photos.rows("val")[:check_photos]])
     critics, generators = (
         CriticTrainer(critic, generator),
@@ -217,11 +229,11 @@ def adversarial(
     recent, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
     for step in range(run.start + 1, steps + 1):
         train.epoch, number = divmod(step - 1, len(train))
-        (rgb,) = train[number]
+        (x,) = train[number]
         with memory_advice("BATCH_SIZE"):
-            recent["critic_loss"].append(_step(critics, rgb, step))
+            recent["critic_loss"].append(_step(critics, x, step))
             if recent["critic_loss"][-1] < CRITIC_THRESHOLD:
-                recent["generator_loss"].append(_step(generators, rgb, step))
+                recent["generator_loss"].append(_step(generators, x, step))
                 taken += 1
         if step % check_every == 0 or step == steps:
             means = {name: np.mean(v).item() if v else None for name, v in recent.items()}
@@ -251,10 +263,10 @@ def choose(rows):
     return int(np.argmin(distance))
 
 
-def _step(trainer, rgb, step):
+def _step(trainer, x, step):
     """One training step; its loss, checked."""
     trainer.reset_metrics()
-    loss = float(trainer.train_on_batch(rgb, return_dict=True)["loss"])
+    loss = float(trainer.train_on_batch(x, return_dict=True)["loss"])
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"{trainer.network.name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE; "

@@ -57,8 +57,16 @@ def prepare_device(seed):
     }
 
 
+def parts(x):
+    """A batch as a list: photos, and what comes with them."""
+    return list(x) if isinstance(x, list | tuple) else [x]
+
+
 class Trainer(keras.Model):
-    """A model that trains others; they are built before it is made."""
+    """A model that trains others; they are built before it is made.
+
+    `encoded` is the one of them whose frozen encoder may be run once for all epochs.
+    """
 
     def build(self, input_shape):
         self.built = True
@@ -95,14 +103,18 @@ class Colorizer(Trainer):
         self.error = keras.metrics.RootMeanSquaredError("rmse_ab")
 
     def call(self, x, training=False):
-        rgb, *maps = _parts(x)
+        rgb, *maps = parts(x)
         lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb))
         if maps:
-            return features.decode(self.network, lightness_scaled, maps)
+            return features.decode(self.network, lightness_scaled, maps, training)
         return self.network(lightness_scaled, training=training)
 
+    @property
+    def encoded(self):
+        return self.network
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        rgb = _parts(x)[0]
+        rgb = parts(x)[0]
         lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
         loss = self.color_loss(ab_true, y_pred)
         if self.feature_loss is not None:
@@ -112,7 +124,7 @@ class Colorizer(Trainer):
         return share_of_replica(loss)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        ab_true = lab.rgb_to_lab(_parts(x)[0])[..., 1:]
+        ab_true = lab.rgb_to_lab(parts(x)[0])[..., 1:]
         ab_pred = ops.cast(y_pred, "float32") * lab.AB_SCALE
         self.error.update_state(ab_true, ab_pred)
         distance = ops.sqrt(ops.sum(ops.square(ab_pred - ab_true), axis=-1))
@@ -160,11 +172,6 @@ class Batches(keras.utils.PyDataset):
         return (rgb,) if self.encoded is None else ((rgb, *self.encoded.of_batch(rows, flipped)),)
 
 
-def _parts(x):
-    """A batch as a list: photos, and what comes with them."""
-    return list(x) if isinstance(x, list | tuple) else [x]
-
-
 def fit(
     trainer,
     photos,
@@ -205,9 +212,8 @@ def fit(
         Compile with XLA; None for only on a GPU (on 2 CPU cores these networks train 1.5 to 2
         times slower with it).
     cache : bool or None
-        Keep what the network's frozen encoder makes of the photos on disk instead of running it in
-        every epoch; None for only on a CPU, where it pays (see `lib.features`). Changes nothing
-        but the time.
+        Keep what a frozen encoder makes of the photos on disk instead of running it in every
+        epoch; None for where it pays (see `lib.features`). Changes nothing but the time.
     warnings : sequence of str
         Kept in params.json and shown in the report.
 
@@ -235,8 +241,8 @@ def fit(
             "training: raise MAX_IMAGES"
         )
     if cache is None:
-        cache = not has_gpu() and features.pays(trainer.network, photos, epochs)
-    encoded = features.of(trainer.network, photos) if cache else None
+        cache = features.pays(trainer.encoded, photos, epochs)
+    encoded = features.of(trainer.encoded, photos) if cache else None
     train = Batches(photos.images, rows["train"], batch_size, seed, True, flips, encoded)
     few = min(batch_size, len(rows["val"]))
     validation = Batches(photos.images, rows["val"], few, encoded=encoded)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lib import features, models, preprocess, train
+from lib import features, models, nogan, preprocess, train
 from lib.download import DataError
 
 
@@ -44,6 +44,26 @@ def test_training_is_the_same_with_and_without_the_cache(name, xception, photos,
     rgb = photos.images[:4]
     expected = models.predict_ab(without, rgb)
     assert np.abs(models.predict_ab(cached, rgb) - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_nogan_is_the_same_with_and_without_the_cache(xception, photos, tmp_path):
+    logs = []
+    for name, cache in [("plain", False), ("kept", True)]:
+        generator = build("generator", xception)
+        critic = models.build_critic(4)
+        if cache:
+            features.of(generator, photos)
+        assert features.pays(generator, photos) is cache
+        trainer = nogan.CriticTrainer(critic, generator)
+        settings = {"batch_size": 16, "learning_rate": 1e-3}
+        history = train.fit(trainer, photos, tmp_path / name / "critic", epochs=1, **settings)
+        log = nogan.adversarial(
+            generator, critic, photos, tmp_path / name / "gan", steps=2, check_every=1, **settings
+        )
+        assert (log.generator_steps > 0).any() or log.critic_loss.notna().any()
+        logs.append([history.loss, history.val_loss, log.rmse_ab, log.critic_loss[1:]])
+    for plain, kept in zip(*logs, strict=True):
+        np.testing.assert_allclose(kept, plain, rtol=1e-3)
 
 
 def test_features_are_those_of_the_encoder_also_mirrored(xception, photos):
