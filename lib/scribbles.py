@@ -71,16 +71,7 @@ def levin(lightness, given, ab):
     ValueError
         For other shapes, L outside 0..100, a photo without a scribble, or NaN in a scribble.
     """
-    lightness, given, ab = checked_lightness(lightness), np.asarray(given), np.asarray(ab)
-    shape = lightness.shape[:-1]
-    if given.shape != shape or given.dtype != bool:
-        raise ValueError(f"given: expected bool {shape}, got {given.dtype} {given.shape}")
-    if ab.shape != (*shape, 2):
-        raise ValueError(f"ab: expected shape {(*shape, 2)}, got {ab.shape}")
-    if not given.any(axis=(-2, -1)).all():
-        raise ValueError("given: expected at least one scribble in each photo, got none")
-    if not np.isfinite(ab[given]).all():
-        raise ValueError("ab: expected finite values at the scribbles, got NaN or infinity")
+    lightness, given, ab = checked(lightness, given, ab)
     if lightness.ndim == 3:
         return _solve(lightness, given, ab)
     photos = zip(lightness, given, ab, strict=True)
@@ -199,6 +190,21 @@ def dots(table, shape, radius=0.02):
         given |= inside
         ab[inside] = np.asarray(lab.rgb_to_lab(np.uint8(rgb)))[1:]
     return given, ab
+
+
+def checked(lightness, given, ab):
+    """The arguments of `levin` as arrays, or its ValueError."""
+    lightness, given, ab = checked_lightness(lightness), np.asarray(given), np.asarray(ab)
+    shape = lightness.shape[:-1]
+    if given.shape != shape or given.dtype != bool:
+        raise ValueError(f"given: expected bool {shape}, got {given.dtype} {given.shape}")
+    if ab.shape != (*shape, 2):
+        raise ValueError(f"ab: expected shape {(*shape, 2)}, got {ab.shape}")
+    if not given.any(axis=(-2, -1)).all():
+        raise ValueError("given: expected at least one scribble in each photo, got none")
+    if not np.isfinite(ab[given]).all():
+        raise ValueError("ab: expected finite values at the scribbles, got NaN or infinity")
+    return lightness, given, ab
 
 
 def checked_lightness(values):

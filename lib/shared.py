@@ -47,7 +47,7 @@ def programs(networks):
     encoder = keras.Model(deepest.input, [deepest.get_layer(tap).output for tap in taps])
     lightness = keras.Input((None, None, 1), name="lightness")
     features = encoder(networks[next(iter(same))].get_layer(INPUT)(lightness))
-    encode = _once(_compiled(keras.Model(lightness, features)))
+    encode = once(_compiled(keras.Model(lightness, features)))
     features = dict(zip(taps, features, strict=True))
     for name in same:
         decode = _compiled(_decoder(networks[name], lightness, features))
@@ -64,6 +64,23 @@ def is_part(encoder, other):
         if len(weights[0]) != len(weights[1]) or not all(map(np.array_equal, *weights)):
             return False
     return True
+
+
+def once(function):
+    """`function` of an array, which keeps its last answer for whoever asks for the same.
+
+    Threads that ask while it is computed wait for it.
+    """
+    lock, last = threading.Lock(), []
+
+    def call(values):
+        known = ops.convert_to_numpy(values)
+        with lock:
+            if not last or not np.array_equal(last[0], known):
+                last[:] = [known, function(values)]
+            return last[1]
+
+    return call
 
 
 def _decoder(network, lightness, features):
@@ -87,17 +104,3 @@ def _compiled(network):
 
 def _in_two(encode, decode, lightness_scaled):
     return decode([lightness_scaled, *encode(lightness_scaled)])
-
-
-def _once(function):
-    """`function`, which keeps its last answer for whoever asks for the same."""
-    lock, last = threading.Lock(), []
-
-    def call(values):
-        known = ops.convert_to_numpy(values)
-        with lock:
-            if not last or not np.array_equal(last[0], known):
-                last[:] = [known, function(values)]
-            return last[1]
-
-    return call

@@ -33,12 +33,12 @@ def networks(tmp_path_factory):
 @pytest.fixture
 def encoded(monkeypatch):
     """How often the shared encoder ran, as a list."""
-    runs, once = [], shared._once
+    runs, once = [], shared.once
 
     def counted(function):
         return once(lambda values: runs.append(1) or function(values))
 
-    monkeypatch.setattr(shared, "_once", counted)
+    monkeypatch.setattr(shared, "once", counted)
     return runs
 
 
