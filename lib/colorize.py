@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy import sparse
 
+from lib import gamut
 from lib.photo_files import checked, reduced
 
 RENDER_FACTOR = 12  # x 16 pixels: short side of the copy that the network sees
@@ -29,7 +30,6 @@ RENDER_FACTORS = range(2, 41)  # self-attention needs memory with the fourth pow
 LONGEST = 3  # long side of the copy over its short side; longer panoramas are squeezed
 EDGE = 10.0  # CIELAB units: where L varies by more than this, ab follows it
 STRIP = 1 << 16  # pixels computed at once: they stay in the processor's cache
-HALVINGS = 12  # of the interval of the gamut factor: exact to 1/4096
 AT_ONCE = 8 * 192 * 256  # pixels of copies that the network takes together
 TOGETHER = 8  # pictures that are worked on together
 SEEN = 16  # views of one size that are worth a compilation
@@ -79,7 +79,7 @@ def view(photo, network, render_factor=None, square=False):
         raise ValueError(f"render_factor: expected a whole number, 2 to 40, got {render_factor}")
     fixed = network.input_shape[1:3]
     size = fixed if fixed[0] else copy_size(photo.shape[:2], factor, square)
-    return _lightness(reduced(photo, *size), 255)
+    return gamut.lightness_of(reduced(photo, *size), 255)
 
 
 class Predictor:
@@ -186,22 +186,6 @@ def copy_size(size, render_factor, square=False):
     return [min(round(side / 16) * 16, most) for side, most in zip(sides, largest, strict=True)]
 
 
-def gamut_factor(lightness, ab):
-    """The largest factor in [0, 1] that takes ab into sRGB at that L, by bisection.
-
-    `lightness` (N,), 0..100, and `ab` (2, N), CIELAB units, give (N,); all are float32.
-    """
-    factor = _shown(_linear_rgb(lightness, ab)).astype(np.float32)
-    beyond = np.flatnonzero(factor == 0)
-    lightness, ab = lightness[beyond], ab[:, beyond]
-    low, step = np.zeros(len(beyond), np.float32), np.float32(0.5)
-    for _ in range(HALVINGS):
-        low += step * _shown(_linear_rgb(lightness, ab * (low + step)))
-        step /= 2
-    factor[beyond] = low
-    return factor
-
-
 def _guide(lightness, ab):
     """Nine maps (9, h, w): L; then of a and b each: itself, slope over L, least, greatest."""
     lightness, ab = np.float32(lightness)[None], np.float32(np.moveaxis(ab, -1, 0))
@@ -243,53 +227,15 @@ def _enlargement(count, size):
 
 def _strip(rows, fine):
     """Rows of a photo (n, W, ...) in colour; `fine` (n, 9, W) are the maps of `_guide` there."""
-    peak = np.iinfo(rows.dtype).max
-    lightness = _lightness(rows, peak)
+    lightness = gamut.lightness_of(rows, np.iinfo(rows.dtype).max)
     change, ab = lightness - fine[:, 0], np.empty((2, *lightness.shape), np.float32)
     for i in (0, 1):
-        moved = fine[:, 1 + i] + fine[:, 3 + i] * change
-        np.clip(moved, fine[:, 5 + i], fine[:, 7 + i], out=ab[i])
-    lightness, ab = lightness.ravel(), ab.reshape(2, -1)
-    linear = _linear_rgb(lightness, ab)
-    beyond = np.flatnonzero(~_shown(linear))
-    paler = ab[:, beyond] * gamut_factor(lightness[beyond], ab[:, beyond])
-    linear[:, beyond] = _linear_rgb(lightness[beyond], paler)
-    root = 1.055 * linear.clip(0, 1) ** np.float32(1 / 2.4) - 0.055
-    levels = np.where(linear <= 0.0031308, 12.92 * linear, root) * peak + 0.5
-    return levels.astype(rows.dtype).T.reshape(*rows.shape[:2], 3)
-
-
-def _lightness(photo, peak):
-    """L of a photo, float32 (H, W): `lab.rgb_to_lab` with a table of the levels, and faster."""
-    from lib import lab
-
-    y = _linear_levels(peak)[photo]
-    if photo.ndim == 3:
-        y = sum(np.float32(lab.RGB_TO_XYZ[1, i]) * y[..., i] for i in range(3))
-    return np.where(y > lab.DELTA**3, 116 * np.cbrt(y) - 16, 116 / (3 * lab.DELTA**2) * y)
-
-
-@functools.cache
-def _linear_levels(peak):
-    """Linear light of each level 0..peak of an sRGB channel."""
-    levels = np.arange(peak + 1) / peak
-    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
-
-
-def _linear_rgb(lightness, ab):
-    """CIELAB (N,) and (2, N) to linear sRGB (3, N), beyond [0, 1] if sRGB cannot show it."""
-    from lib import lab
-
-    y = (lightness + 16) / 116
-    f = np.stack([y + ab[0] / 500, y, y - ab[1] / 200])
-    xyz = np.where(f > lab.DELTA, f * f * f, 3 * lab.DELTA**2 * (f - 4 / 29))
-    matrix = (np.linalg.inv(lab.RGB_TO_XYZ) * lab.WHITE).astype(np.float32)
-    return np.einsum("ij,jn->in", matrix, xyz)  # `@` has threads of its own, which get in the way
-
-
-def _shown(linear):
-    return (linear.min(axis=0) >= 0) & (linear.max(axis=0) <= 1)
+        np.multiply(fine[:, 3 + i], change, out=ab[i])
+        ab[i] += fine[:, 1 + i]
+        np.maximum(ab[i], fine[:, 5 + i], out=ab[i])
+        np.minimum(ab[i], fine[:, 7 + i], out=ab[i])
+    levels = gamut.to_srgb(lightness.ravel(), ab.reshape(2, -1), rows.dtype)
+    return levels.T.reshape(*rows.shape[:2], 3)
 
 
 if __name__ == "__main__":

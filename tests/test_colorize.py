@@ -6,7 +6,7 @@ from PIL import Image
 from skimage import data
 
 from lib import colorize as c
-from lib import lab, models, photo_files
+from lib import gamut, lab, models, photo_files
 
 
 class Paint:
@@ -99,7 +99,7 @@ def test_gamut_factor_is_the_largest():
     rng = np.random.default_rng(0)
     light = rng.uniform(1, 99, 20000).astype(np.float32)
     ab = rng.normal(0, 60, (2, 20000)).astype(np.float32)
-    factor = c.gamut_factor(light, ab)
+    factor = gamut.gamut_factor(light, ab)
     shown = np.stack([light, *(ab * factor)], axis=-1)
     again = np.asarray(lab.rgb_to_lab(np.asarray(lab.lab_to_rgb(shown))))
     np.testing.assert_allclose(again, shown, atol=0.02)  # nothing was clipped
@@ -108,18 +108,27 @@ def test_gamut_factor_is_the_largest():
     more = np.stack([light, *(ab * (factor + 2 / 4096))], axis=-1)[less]
     rgb = np.asarray(lab.lab_to_rgb(more))
     assert ((rgb == 0) | (rgb == 1)).any(axis=-1).all()  # a little more is clipped
-    assert (c.gamut_factor(light, ab * 0) == 1).all()
+    assert (gamut.gamut_factor(light, ab * 0) == 1).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_fast_formulas_agree_with_lab(dtype):
     photo = noise((100, 1000, 3), dtype)
     peak = np.iinfo(dtype).max
-    np.testing.assert_allclose(c._lightness(photo, peak), lightness(photo), atol=2e-3)
+    np.testing.assert_allclose(gamut.lightness_of(photo, peak), lightness(photo), atol=2e-3)
     values = np.asarray(lab.rgb_to_lab(np.float32(photo / peak))).reshape(-1, 3).T
-    linear = c._linear_rgb(values[0], values[1:])
-    expected = c._linear_levels(peak)[photo].reshape(-1, 3).T
+    linear = gamut.linear_rgb(values[0], values[1:])
+    expected = gamut.linear_levels(peak)[photo].reshape(-1, 3).T
     np.testing.assert_allclose(linear, expected, atol=1e-5)
+
+
+def test_a_table_gives_the_rounded_level():
+    linear = np.random.default_rng(0).random(300000, dtype=np.float32) ** 3
+    linear = np.stack([linear, linear * 0.003, linear * 1.2 - 0.1])
+    exact = gamut._srgb(np.float64(linear.clip(0, 1)), 255)
+    off = np.floor(exact) != gamut._levels(linear, np.dtype(np.uint8))
+    assert np.abs(exact - np.rint(exact))[off].max() < 0.03  # only where rounding was that close
+    assert off.mean() < 0.02
 
 
 def test_strips_leave_no_seam(monkeypatch):
