@@ -20,6 +20,7 @@ import common
 FOLDER = Path(__file__).resolve().parent
 NEEDS_MODEL = ("colorize",)  # take the file of a network: an untrained one is written
 LAST = ("training", "scaling")  # these take longest
+ARGUMENTS = {"classical": ["--photos", "200"]}  # where the default would take many minutes
 WRITE = """
 import sys
 from lib import quiet_startup
@@ -43,7 +44,8 @@ def run(name, arguments, folder):
         subprocess.run([sys.executable, "-c", WRITE, str(model)], cwd=common.ROOT, check=True)
         command.append(str(model))
     start = time.perf_counter()
-    done = subprocess.run([*command, *arguments], cwd=common.ROOT, check=False)
+    command += arguments or ARGUMENTS.get(name, [])
+    done = subprocess.run(command, cwd=common.ROOT, check=False)
     minutes = (time.perf_counter() - start) / 60
     state = "done" if done.returncode == 0 else f"failed ({done.returncode})"
     print(f"-- {name}: {state} in {minutes:.1f} min", flush=True)

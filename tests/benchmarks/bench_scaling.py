@@ -118,7 +118,7 @@ def operations(network, size):
     import numpy as np
 
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
-    shapes = keras.Model(network.inputs, [layer.output for layer in layers])(
+    shapes = keras.Model(network.input, [layer.output for layer in layers])(
         np.zeros((1, size, size, 1), np.float32)
     )
     pairs = zip(layers, shapes, strict=True)
@@ -176,6 +176,24 @@ def series(points, task, axis):
     return [scale(point[axis]) for point in chosen], chosen
 
 
+def line_through(x, y):
+    """Slope and height of the straight line, and how far off it the points are: share of each."""
+    import numpy as np
+
+    line = np.polyfit(x, y, min(1, len(x) - 1))
+    return line, float(np.abs(np.polyval(line, x) / y - 1).max())
+
+
+def straightness(points):
+    """In words: how far off their line the seconds of each series are, at most."""
+    off = []
+    for task in TASKS:
+        both = [series(points, task, axis) for axis in ("photos", "size")]
+        shares = [line_through(x, [p["seconds"] for p in some])[1] for x, some in both]
+        off.append(f"{task} {shares[0]:.0%} and {shares[1]:.0%}")
+    return "Seconds are off their lines by at most (left and right): " + ", ".join(off) + "."
+
+
 def draw(points, words):
     """The figure: seconds above and memory below, along photos (left) and pixels (right)."""
     import numpy as np
@@ -198,8 +216,7 @@ def draw(points, words):
                 axes, y = panels[line, column], [point[key] for point in chosen]
                 axes.plot(x, y, marker, color=color, markersize=5, label=labels[task])
                 ends = np.array([0, max(x)])
-                fit = np.polyval(np.polyfit(x, y, 1), ends) if len(x) > 1 else [y[0], y[0]]
-                axes.plot(ends, fit, color=color, linewidth=0.9)
+                axes.plot(ends, np.polyval(line_through(x, y)[0], ends), color=color, linewidth=0.9)
     for axes in panels.flat:
         axes.grid()
         axes.set_ylim(bottom=0)
@@ -246,10 +263,11 @@ def main():
     hours = [f"{hours:.1f} h at {rate}" for rate, hours in paper["hours_at_tflops"].items()]
     about = common.machine()
     words = (
-        f"{about['cpu']}, {about['cores']} cores. Estimate of the paper's study, the CNN for "
-        f"{paper['epochs']} epochs on {paper['photos']:,} photos of {paper['size']} pixels on one "
-        f"GPU:\n{paper['gflop_a_photo']:.1f} GFLOP a photo and step, so {', '.join(hours)} TFLOP/s "
-        "sustained, if the photos arrive in time."
+        f"{about['cpu']}, {about['cores']} cores. {straightness(points)}\n"
+        f"Estimate of the paper's study, the CNN for {paper['epochs']} epochs on "
+        f"{paper['photos']:,} photos of {paper['size']} pixels on one GPU: "
+        f"{paper['gflop_a_photo']:.1f} GFLOP a photo\n"
+        f"and step, so {', '.join(hours)} TFLOP/s sustained, if the photos arrive in time."
     )
     files.write_json(options.out / "scaling.json", {"points": points, "paper": paper} | about)
     figure = style.styled(draw)(points, words)

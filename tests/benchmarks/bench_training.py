@@ -5,13 +5,14 @@
 A step is all of it: uint8 photos to CIELAB, forward, loss, backward, Adam; ours measures accuracy
 and RMSE as well. The networks have the default sizes; Xception has random weights and is frozen;
 the generator has its feature loss; `joint` is NoGAN's third phase, a step of the critic and one of
-the generator. Keras (as `train.fit` compiles it on a processor, without XLA) and PyTorch (eager,
-and by torch.compile) have a process each, threads for all cores, and take turns of a second or
-more. The numbers of weights are compared first. The note of a row says what share of the machine's
-rate each reaches (the rate is that of a product of two 2048 x 2048 matrices in the same rounds, the
-better of both libraries), and what a step costs the processor, all cores together. Other programs
-cost PyTorch more than Keras, since its threads wait for each other at every layer: measure on a
-quiet machine, or compare the processor's seconds with --threads 1. --xla shows ours with XLA too.
+the generator; the critic alone is left out unless asked for. Keras (as `train.fit` compiles it on
+a processor, without XLA) and PyTorch (eager, and by torch.compile) have a process each, threads for
+all cores, and take turns of a second or more. The numbers of weights are compared first. The note
+of a row says what share of the machine's rate each reaches (the rate is that of a product of two
+2048 x 2048 matrices in the same rounds, the better of both libraries), and what a step costs the
+processor, all cores together. Other programs cost PyTorch more than Keras, since its threads wait
+for each other at every layer: measure on a quiet machine, or compare the processor's seconds with
+--threads 1. --xla shows ours with XLA too.
 """
 
 import statistics
@@ -21,7 +22,7 @@ from pathlib import Path
 import common
 
 TORCH = Path(__file__).with_name("torch_training.py")
-NAMES = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "critic", "joint")
+NAMES = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "joint", "critic")
 TARGETS = {"PyTorch eager": 1.3, "PyTorch compiled": 1.1}
 
 
@@ -89,7 +90,7 @@ def serve(name, size, batch, threads):
         "ours": lambda: common.repeat(step),
         "xla": with_xla,
         "matmul": lambda: {
-            "rate": operations / common.repeat(lambda: tf.matmul(one, one).numpy())["seconds"]
+            "rate": operations / common.repeat(lambda: tf.matmul(one, one).numpy(), 0.3)["seconds"]
         },
     }
     common.serve({"parameters": [trainer.network.count_params() for trainer in trainers]}, ways)
@@ -150,7 +151,7 @@ def main():
         return
     parser = common.parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 200], help="pixels a side")
-    parser.add_argument("--models", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--models", nargs="+", choices=NAMES, default=NAMES[:-1])
     parser.add_argument("--batch", type=int, default=32, help="photos a step")
     parser.add_argument("--xla", action="store_true", help="ours with XLA too")
     cores = int(common.machine()["cores"])
