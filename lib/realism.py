@@ -20,6 +20,8 @@ GAN evaluation (photos are reduced by PIL, with its antialiasing).
 """
 
 import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -74,12 +76,16 @@ def features(xception, photos):
     network = functools.partial(keras.Model(xception.input, mean), training=False)
     network = pixels.compiled(network, xla=devices.has_gpu())
     found = {}
-    for name, rgb in photos.items():
-        if not len(rgb):
-            raise ValueError(f"{name}: expected at least one photo, got none")
-        starts = range(0, len(rgb), BATCH)
-        batches = [rgb[start : start + BATCH].astype(np.float32) / 127.5 - 1 for start in starts]
-        found[name] = np.concatenate([ops.convert_to_numpy(network(batch)) for batch in batches])
+
+    def of_batch(rgb):
+        return ops.convert_to_numpy(network(rgb.astype(np.float32) / 127.5 - 1))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, rgb in photos.items():
+            if not len(rgb):
+                raise ValueError(f"{name}: expected at least one photo, got none")
+            batches = [rgb[start : start + BATCH] for start in range(0, len(rgb), BATCH)]
+            found[name] = np.concatenate(list(pool.map(of_batch, batches)))
     if xception.weights_used == "random":
         center, spread = found["truth"].mean(axis=0), np.sqrt(found["truth"].var(axis=0).mean())
         found = {name: (values - center) / spread for name, values in found.items()}
