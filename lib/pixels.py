@@ -98,7 +98,7 @@ def compare(truth, rgb, sums, ab_pred):
     ab_true = truth["lab"][..., 1:]
     rgb = ops.cast(rgb, "float32")
     share = share_within(ab_true, ab_pred)
-    parts = [  # of each pixel; what is returned of most of them is a sum
+    parts = [  # of each pixel, (N, H, W): wanted are their means, and sums of the first four
         ops.ones_like(share),
         ops.sum(ops.square(ab_pred - ab_true), axis=-1),
         *[_length(ab[..., 0], ab[..., 1]) for ab in (ab_true, ab_pred)],

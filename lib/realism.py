@@ -146,11 +146,22 @@ def paired_difference(features, model, reference, seed=0):
     both alike, and that is most, is not in the interval. `effect_size` is None: there is no value
     of a single photo that could vary.
     """
-    pairs = [_bootstrap(features["truth"], features[name], seed) for name in (model, reference)]
-    (one, drawn), (other, drawn_other) = pairs
-    low, high = _ends(drawn - drawn_other)
-    result = {"difference": SCALE * (one - other), "low": SCALE * low, "high": SCALE * high}
-    return result | {"effect_size": None, "photos": len(features["truth"])}
+    return paired_differences(features, [(model, reference)], seed)[0]
+
+
+def paired_differences(features, pairs, seed=0):
+    """`paired_difference` of each (model, reference) in `pairs`: list of dict.
+
+    The samples of a row that is in several pairs are taken once.
+    """
+    names = dict.fromkeys(name for pair in pairs for name in pair)
+    found = {name: _bootstrap(features["truth"], features[name], seed) for name in names}
+    results = []
+    for (one, drawn), (other, drawn_other) in ((found[m], found[r]) for m, r in pairs):
+        low, high = _ends(drawn - drawn_other)
+        result = {"difference": SCALE * (one - other), "low": SCALE * low, "high": SCALE * high}
+        results.append(result | {"effect_size": None, "photos": len(features["truth"])})
+    return results
 
 
 def floor(true, seed=0):

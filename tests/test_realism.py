@@ -175,3 +175,12 @@ def test_features_of_random_weights_have_the_scale_of_the_truth(xception):
     np.testing.assert_allclose(found["truth"].mean(axis=0), 0, atol=1e-4)
     assert found["truth"].var(axis=0).mean() == pytest.approx(1, rel=1e-3)
     np.testing.assert_allclose(found["cnn"], found["truth"][:2], atol=1e-2)
+
+
+def test_pairs_together_are_as_one_by_one():
+    random = np.random.default_rng(5)
+    features = {name: random.normal(size=(12, 6)) for name in ("truth", "cnn", "gan", "gray")}
+    pairs = [("cnn", "gray"), ("gan", "cnn"), ("gan", "gray")]
+    together = realism.paired_differences(features, pairs, 3)
+    assert together == [realism.paired_difference(features, *pair, 3) for pair in pairs]
+    assert realism.paired_differences(features, []) == []
