@@ -34,7 +34,6 @@ from lib.train import Batches, Colorizer, Trainer, parts
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
-RMSE_TOLERANCE = 0.10  # how much RMSE_ab the chosen moment may cost, relative
 LOOKS = 6  # validation photos that each check keeps as pictures, for choosing by eye
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
 
@@ -150,6 +149,7 @@ def adversarial(
     loss="mae",
     feature_loss=None,
     feature_weight=1.0,
+    tolerance=0.10,
     check_every=10,
     check_photos=200,
     whole=False,
@@ -173,6 +173,8 @@ def adversarial(
         The generator's; the critic's is `CRITIC_SPEED` times as high.
     loss, feature_loss, feature_weight
         See `train.Colorizer`.
+    tolerance : float
+        How much RMSE_ab the chosen moment may cost, relative, see `choose`.
     check_every : int
         Steps between two looks at the validation photos.
     check_photos : int
@@ -211,6 +213,7 @@ def adversarial(
         "steps": steps,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "tolerance": tolerance,
         "check_every": check_every,
         "check_photos": check_photos,
         "whole": whole,
@@ -248,14 +251,14 @@ def adversarial(
     return log
 
 
-def choose(rows):
+def choose(rows, tolerance=0.10):
     """Which check of phase 3 to keep: index into `rows`.
 
-    Among the checks that cost at most `RMSE_TOLERANCE` more RMSE_ab than the generator had before
-    (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself is
-    allowed, so adversarial training that only does harm is undone. Needs no look at a picture.
+    Among the checks that cost at most `tolerance` (relative) more RMSE_ab than the generator had
+    before (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself
+    is allowed, so adversarial training that only does harm is undone. Needs no look at a picture.
     """
-    limit = (1 + RMSE_TOLERANCE) * rows[0]["rmse_ab"]
+    limit = (1 + tolerance) * rows[0]["rmse_ab"]
     distance = [
         abs(np.log(max(row["colorfulness_ratio"], 1e-6))) if row["rmse_ab"] <= limit else np.inf
         for row in rows
@@ -295,7 +298,7 @@ def _check(run, step, truth, means, taken, seconds):
     row |= {"rmse_ab": metrics.rmse_ab(truth.ab, ab_pred).mean().item()}
     row |= {"colorfulness_ratio": float(ratio), "seconds": round(seconds, 3)}
     run.rows.append(row)
-    chosen = choose(run.rows)
+    chosen = choose(run.rows, run.settings["tolerance"])
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:
