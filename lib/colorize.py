@@ -87,7 +87,7 @@ class Predictor:
 
     Views of one size are taken several at a time. Called as it is, a network spends much of its
     time on being called; compiled for one size it does not, but compiling takes a quarter of a
-    second. So it is compiled for a size once it has seen `SEEN` views of that size.
+    second. So it is compiled for a size with the `SEEN`th view of that size.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ class Predictor:
 
         size, parts = np.shape(views[0]), []
         call = functools.partial(self.network, training=False)
+        self.seen[size] += len(views)
         if self.seen[size] >= SEEN:
             call = self.compiled.get(size) or self._compile(size)
-        self.seen[size] += len(views)
         count = min(TOGETHER, max(1, AT_ONCE // (size[0] * size[1])))
         for start in range(0, len(views), count):
             lightness = np.stack(views[start : start + count])[..., None]
