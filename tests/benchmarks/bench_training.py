@@ -5,14 +5,14 @@
 A step is all of it: uint8 photos to CIELAB, forward, loss, backward, Adam; ours measures accuracy
 and RMSE as well. The networks have the default sizes; Xception has random weights and is frozen;
 the generator has its feature loss; `joint` is NoGAN's third phase, a step of the critic and one of
-the generator; the critic alone is left out unless asked for. Keras (as `train.fit` compiles it on
-a processor, without XLA) and PyTorch (eager, and by torch.compile) have a process each, threads for
-all cores, and take turns of a second or more. The numbers of weights are compared first. The note
-of a row says what share of the machine's rate each reaches (the rate is that of a product of two
-2048 x 2048 matrices in the same rounds, the better of both libraries), and what a step costs the
-processor, all cores together. Other programs cost PyTorch more than Keras, since its threads wait
-for each other at every layer: measure on a quiet machine, or compare the processor's seconds with
---threads 1. --xla shows ours with XLA too.
+the generator; the critic alone is left out unless asked for. Keras (as `train.fit` compiles it on a
+processor, without XLA) and PyTorch (eager, and by torch.compile) have a process each, threads for
+all cores, and take turns of a second or more. The shapes of all weights are compared first. The
+note of a row says what share of the machine's rate each reaches (the rate is that of a product of
+two 2048 x 2048 matrices in the same rounds, the better of both libraries), and what a step costs
+the processor, all cores together. Other programs cost PyTorch more than Keras, since its threads
+wait for each other at every layer: measure on a quiet machine, or compare the processor's seconds
+with --threads 1. --xla shows ours with XLA too.
 """
 
 import statistics
@@ -93,7 +93,8 @@ def serve(name, size, batch, threads):
             "rate": operations / common.repeat(lambda: tf.matmul(one, one).numpy(), 0.3)["seconds"]
         },
     }
-    common.serve({"parameters": [trainer.network.count_params() for trainer in trainers]}, ways)
+    weights = [trainer.network.weights for trainer in trainers]
+    common.serve({"shapes": [sorted(sorted(w.shape) for w in some) for some in weights]}, ways)
 
 
 def compare(name, size, batch, threads, rounds, xla):
@@ -103,9 +104,8 @@ def compare(name, size, batch, threads, rounds, xla):
         common.Worker(__file__, "--serve", name, *sizes) as ours,
         common.Worker(str(TORCH), name, *sizes) as theirs,
     ):
-        counts = [worker.about["parameters"] for worker in (ours, theirs)]
-        if counts[0] != counts[1]:
-            raise SystemExit(f"{name}: {counts[0]} weights here, {counts[1]} in PyTorch")
+        if ours.about != theirs.about:
+            raise SystemExit(f"{name}: weights of other shapes in PyTorch: not the same network")
         operations, rates, used = theirs("work")["operations"], [], {}
 
         def turn(worker, way):

@@ -1,6 +1,6 @@
 """The study's networks in PyTorch, as its users write them: the peers of the training step.
 
-Layer by layer those of `lib.models` at their default sizes, with the same number of weights, which
+Layer by layer those of `lib.models` at their default sizes, with weights of the same shapes, which
 the benchmark checks. Tensors are (N, C, H, W), channels last in memory. Where a stride meets an
 even side, PyTorch pads on both sides and Keras on one: features are shifted by a pixel, the cost
 is the same. Takes lightness_scaled (N, 1, H, W), gives ab_scaled (N, 2, H, W), as there.
@@ -292,7 +292,7 @@ def freeze(network):
     return network
 
 
-def count(network):
-    """Numbers in a network: weights and running statistics, as `keras.Model.count_params`."""
+def shapes(network):
+    """Shapes of all weights and statistics, each sorted, since Keras orders axes otherwise."""
     tensors = [*network.parameters(), *network.buffers()]
-    return sum(tensor.numel() for tensor in tensors if tensor.is_floating_point())
+    return sorted(sorted(tensor.shape) for tensor in tensors if tensor.is_floating_point())

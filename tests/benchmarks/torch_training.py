@@ -190,7 +190,7 @@ def main():
     losses = losses_of(options.name, options.size)
     for loss in losses:
         loss.train().to(memory_format=torch.channels_last)
-    counts = [networks.count(loss.network) for loss in losses]
+    shapes = [networks.shapes(loss.network) for loss in losses]
     eager, compiled = step_of(losses, rgb, False), step_of(losses, rgb, True)
     ways = {
         "eager": lambda: common.repeat(eager),
@@ -198,7 +198,7 @@ def main():
         "matmul": matmul,
         "work": lambda: work(eager),
     }
-    common.serve({"parameters": counts}, ways)
+    common.serve({"shapes": shapes}, ways)
 
 
 if __name__ == "__main__":
