@@ -7,9 +7,10 @@ Each becomes results/<study>/<model>/released.keras: a Keras archive whose kerne
 without the weights of a frozen Xception encoder, which were not trained: `missing.json` in the
 archive says which weights to put there, with their digest. Biases and statistics stay float32: they
 are few, and their rounding would do half of the harm. With networks of the quick study ab moves by
-0.01 on average (root of mean square), and by less than 0.1 in 99.9 % of the values. An archive with
-nothing missing is read by `keras.saving.load_model`, too. Exit status: 0 done; 1 a network is not
-there or too large, a line says which; 2 a wrong argument.
+0.01 on average (root of mean square), and by less than 0.1 in 99.9 % of the values. No file is over
+20 MiB: what is more goes to released-2.weights.h5 and so on, whose digests stand in `parts.json`.
+An archive that is whole is read by `keras.saving.load_model`, too. Exit status: 0 done; 1 a network
+is not there, a line says which; 2 a wrong argument.
 
 References
 ----------
@@ -33,12 +34,12 @@ import numpy as np
 from lib.files import replacing
 
 NAME = "released.keras"
-LARGEST = 20 << 20  # bytes of a file
+LARGEST, ROOM = 20 << 20, 1 << 20  # bytes of a file, and of them for what is not weights
 ROOT = Path(__file__).resolve().parents[1]
 BEST_FIRST = ("gan", "generator", "cnn", "xception_skips", "xception", "autoencoder")
 ENCODER = "xception"  # the layer that is left out
 WEIGHTS, CONFIG, METADATA = "model.weights.h5", "config.json", "metadata.json"  # Keras's names
-MISSING = "missing.json"
+MISSING, PARTS = "missing.json", "parts.json"
 IMAGENET = "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"  # Keras's name of the download
 FIRST_KERNEL = "d15bf12973c09857"  # of these weights: SHA-256 of block1_conv1's kernel begins so
 
@@ -60,14 +61,14 @@ def write(network, path):
     Returns
     -------
     int
-        How many parameters are kept in the file.
+        How many parameters are kept.
 
     Raises
     ------
     ValueError
-        If the file would have more than 20 MiB.
+        If one layer's weights alone have more than 19 MiB.
     """
-    missing = _missing(network)
+    missing, path = _missing(network), Path(path)
     with tempfile.TemporaryDirectory() as folder, replacing(path) as part:
         whole = Path(folder) / "whole.keras"
         network.save(whole)
@@ -77,14 +78,17 @@ def write(network, path):
         ):
             for name in (METADATA, CONFIG):
                 archive.writestr(name, source.read(name))
-            weights, count = _halved(source.read(WEIGHTS), leave_out=missing is not None)
+            (weights, *more), count = _halved(source.read(WEIGHTS), leave_out=missing is not None)
             archive.writestr(zipfile.ZipInfo(WEIGHTS), weights)  # compressed inside
             if missing:
                 archive.writestr(MISSING, json.dumps(missing, indent=1))
-        size = part.stat().st_size
-        if size > LARGEST:
-            most = f"{LARGEST >> 20} MiB"
-            raise ValueError(f"{path}: expected a file of {most} or less, got {size / 2**20:.1f}")
+            if more:
+                archive.writestr(PARTS, json.dumps([_digest(content) for content in more]))
+        for old in path.parent.glob(f"{path.stem}-*.weights.h5"):
+            old.unlink()
+        for beside, content in zip(_beside(path, len(more)), more, strict=True):
+            with replacing(beside) as temporary:
+                temporary.write_bytes(content)
     return count
 
 
@@ -105,7 +109,7 @@ def read(path, xception="imagenet"):
     Raises
     ------
     FileNotFoundError
-        If there is no such archive.
+        If there is no such archive, or a part of it is not there.
     WeightsError
         If the ImageNet weights cannot be downloaded, `xception` is no file of weights, or they are
         not those that the network was trained with.
@@ -114,17 +118,19 @@ def read(path, xception="imagenet"):
 
     if not Path(path).is_file():
         raise FileNotFoundError(f"no released network at {path}")
-    needed = missing_weights(path)
-    if needed is None:
+    needed, parts = missing_weights(path), _parts(path)
+    if needed is None and not parts:
         return keras.saving.load_model(path, compile=False)
     with zipfile.ZipFile(path) as archive:
         network = keras.saving.deserialize_keras_object(json.loads(archive.read(CONFIG)))
-        kept = archive.read(WEIGHTS)
-    _fill(network.get_layer(ENCODER), path, needed, xception)
+        parts = [archive.read(WEIGHTS), *parts]
+    if needed:
+        _fill(network.get_layer(ENCODER), path, needed, xception)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.weights.h5"
         network.save_weights(whole)
-        _overwrite(whole, kept)
+        for part in parts:
+            _overwrite(whole, part)
         network.load_weights(whole)
     return network
 
@@ -173,7 +179,8 @@ def _release(folder):
     from lib import models
 
     network = models.load(folder / "model.keras")
-    count, size = write(network, folder / NAME), (folder / NAME).stat().st_size
+    count = write(network, folder / NAME)
+    size = sum(file.stat().st_size for file in folder.glob(f"{Path(NAME).stem}*"))
     needed = missing_weights(folder / NAME)
     words = f", needs Xception weights: {needed['weights']}" if needed else ""
     return f"{folder.name:15}{count:11,} parameters {size / 2**20:6.2f} MiB{words}"
@@ -193,24 +200,53 @@ def _missing(network):
 
 
 def _halved(content, leave_out):
-    """Keras's weights file with float16 for float32 kernels, and how many parameters that are."""
-    memory, count = io.BytesIO(), 0
-    with h5py.File(io.BytesIO(content)) as source, h5py.File(memory, "w") as target:
+    """Keras's weights file with float16 for float32 kernels, in parts that are small enough.
+
+    Gives a list of HDF5 files, which share the groups and have each its own datasets, and how many
+    parameters they hold.
+    """
+    parts, count = [], 0
+    with h5py.File(io.BytesIO(content)) as source:
+        left_out = _nested(source) if leave_out else ()
         names = []
         source.visit(names.append)
-        left_out = _nested(source) if leave_out else ()
-        for name in names:
-            if name.startswith(left_out):
-                continue
-            item = source[name]
-            if isinstance(item, h5py.Dataset):
-                packing = {"compression": "gzip", "shuffle": True} if item.shape else {}
-                made = target.create_dataset(name, data=_half(item[()]), **packing)
-                count += item.size
-            else:
-                made = target.require_group(name)
-            made.attrs.update(item.attrs)
-    return memory.getvalue(), count
+        names = [name for name in names if not name.startswith(left_out)]
+        values = {name: _half(source[name][()]) for name in names if _is_dataset(source[name])}
+        for chosen in _shared_out(values):
+            memory = io.BytesIO()
+            with h5py.File(memory, "w") as target:
+                for name in names:
+                    if name in chosen:
+                        packing = {"compression": "gzip", "shuffle": True}
+                        packing = packing if values[name].shape else {}
+                        made = target.create_dataset(name, data=values[name], **packing)
+                        count += values[name].size
+                    elif name not in values:
+                        made = target.require_group(name)
+                    else:
+                        continue
+                    made.attrs.update(source[name].attrs)
+            parts.append(memory.getvalue())
+    return parts, count
+
+
+def _shared_out(values):
+    """Sets of names whose values fit together into a file, even if they do not get smaller."""
+    parts, size = [set()], 0
+    for name, array in values.items():
+        if array.nbytes > LARGEST - ROOM:
+            found = f"got {array.nbytes / 2**20:.1f}"
+            raise ValueError(f"{name}: expected {(LARGEST - ROOM) >> 20} MiB or less, {found}")
+        if size + array.nbytes > LARGEST - ROOM and parts[-1]:
+            parts.append(set())
+            size = 0
+        parts[-1].add(name)
+        size += array.nbytes
+    return parts
+
+
+def _is_dataset(item):
+    return isinstance(item, h5py.Dataset)
 
 
 def _half(values):
@@ -255,10 +291,33 @@ def _overwrite(whole, kept):
     with h5py.File(io.BytesIO(kept)) as source, h5py.File(whole, "a") as target:
 
         def put(name, item):
-            if isinstance(item, h5py.Dataset):
+            if _is_dataset(item):
                 target[name][...] = item[()]
 
         source.visititems(put)
+
+
+def _beside(path, count):
+    """The files of an archive's further parts."""
+    return [path.with_name(f"{path.stem}-{n}.weights.h5") for n in range(2, count + 2)]
+
+
+def _parts(path):
+    """The content of an archive's further parts, checked."""
+    with zipfile.ZipFile(path) as archive:
+        digests = json.loads(archive.read(PARTS)) if PARTS in archive.namelist() else []
+    contents = []
+    for file, digest in zip(_beside(Path(path), len(digests)), digests, strict=True):
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is not there: it is a part of {path}")
+        contents.append(file.read_bytes())
+        if _digest(contents[-1]) != digest:
+            raise ValueError(f"{file} is damaged, or a part of another network than {path}")
+    return contents
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 def _cache():

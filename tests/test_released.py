@@ -102,15 +102,32 @@ def test_offline_one_line_says_what_to_do(small, tmp_path, monkeypatch):
     assert released.works_offline(path)
 
 
-def test_an_encoder_that_was_trained_is_kept(xception, tmp_path, monkeypatch):
-    monkeypatch.setattr(released, "LARGEST", 100 << 20)
-    network = models.build_xception(xception, fine_tune=True, filters=16)
-    assert released.write(network, tmp_path / "r.keras") == network.count_params()
-    assert released.missing_weights(tmp_path / "r.keras") is None
-    monkeypatch.setattr(released, "LARGEST", 20 << 20)
-    with pytest.raises(ValueError, match="20 MiB or less, got 3"):
-        released.write(network, tmp_path / "other.keras")
-    assert [path.name for path in tmp_path.iterdir()] == ["r.keras"]
+def test_an_encoder_that_was_trained_is_kept_in_files_of_20_mib(xception, tmp_path, monkeypatch):
+    path, network = (
+        tmp_path / "r.keras",
+        models.build_xception(xception, fine_tune=True, filters=16),
+    )
+    assert released.write(network, path) == network.count_params()
+    assert released.missing_weights(path) is None
+    files = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    assert set(files) == {"r.keras", "r-2.weights.h5", "r-3.weights.h5"}
+    assert max(files.values()) <= 20 << 20
+    again = released.read(path)
+    for ours, theirs in zip(again.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2**-10, atol=1e-7)
+    with monkeypatch.context() as patch:
+        patch.setattr(released, "LARGEST", 3 << 20)
+        with pytest.raises(ValueError, match="expected 2 MiB or less, got"):
+            released.write(network, tmp_path / "other.keras")
+    content = (tmp_path / "r-3.weights.h5").read_bytes()
+    (tmp_path / "r-3.weights.h5").write_bytes(content[:-1])
+    with pytest.raises(ValueError, match="r-3.weights.h5 is damaged"):
+        released.read(path)
+    (tmp_path / "r-3.weights.h5").unlink()
+    with pytest.raises(FileNotFoundError, match="r-3.weights.h5 is not there: it is a part of"):
+        released.read(path)
+    released.write(models.build_cnn(4), path)
+    assert [file.name for file in tmp_path.iterdir()] == ["r.keras"]  # the others are of no use now
     network.get_layer("xception").trainable = False
 
 
