@@ -15,6 +15,7 @@ import time
 import types
 from pathlib import Path
 
+import common
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,10 @@ def compare(values, given):
     )
     print(f"  SuperLU's own order: {theirs[0]:.2f} s, {theirs[1] / ours[1]:.1f} times as much")
     print(f"  largest difference: {apart:.1e} CIELAB units")
+    note = f"a photo; processor {ours[1]:.2f}, {theirs[1]:.2f} s"
+    row = (ours[0], "s", "SuperLU's own order", theirs[0], None, note)
+    rows = [common.row("classical", "levin", f"{side} x {side}, {count} points", *row)]
+    common.record(rows, rounds=len(values))
 
 
 def main():

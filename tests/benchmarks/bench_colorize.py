@@ -18,12 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import common
 import numpy as np
 from PIL import Image
 from skimage import color, data, transform
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (816, 612)
+TARGETS = {"predict": 3}
 
 
 def draw(folder, count):
@@ -111,7 +113,19 @@ def main():
             print(f"{name:21} {seconds:6.1f} ms a photo, {used:6.1f} ms of processor", end="; ")
             used /= 1e3 * total["batches"][1] / len(files)
             print(f"{ratio:.2f} and {used:.2f} times those of batches")
+        record({name: values / len(files) for name, values in total.items()}, len(files))
         steps(files[0], folder / "four.jpg", network)
+
+
+def record(total, count):
+    """Rows of the table; `total` has seconds and processor seconds a photo."""
+    rows, size = [], f"{count} photos, {SIZE[0]} x {SIZE[1]}"
+    ours, used = 1e3 * total["batches"]
+    for name in ("colorize", "predict", "predict, scikit-image"):
+        note = f"a photo; processor {used:.1f}, {1e3 * total[name][1]:.1f} ms"
+        row = (ours, "ms", f"loop of {name}", 1e3 * total[name][0], TARGETS.get(name), note)
+        rows.append(common.row("colorize", "folder", size, *row))
+    common.record(rows)
 
 
 def steps(file, out, network):
