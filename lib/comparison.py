@@ -52,10 +52,14 @@ def build(folders):
     if len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"folders: expected two or more studies, each once, got {names}")
     studies = {folder.name: results.read(folder) for folder in folders}
-    groups = {name: _same_photos(studies[names[0]], study) for name, study in studies.items()}
-    sections, images = _pictures(folders)
+    groups = {
+        name: results.same_photos(studies[names[0]], study) for name, study in studies.items()
+    }
+    about = {name: results.tested_on(study) for name, study in studies.items()}
+    sections, images = _pictures(folders, about)
     values = {
         "names": names,
+        "about": about,
         "contents": [
             *[("answers", "Answers"), ("parameters", "What differs"), ("measures", "Measures")],
             *[(stem, words.rstrip(".")) for stem, words, _ in sections],
@@ -63,6 +67,7 @@ def build(folders):
         "same": all(groups.values()),
         "strangers": [name for name, same in groups.items() if not same],
         "answers": [(name, *_answer(study)) for name, study in studies.items()],
+        "sides": _sides(studies),
         "changes": [_change(studies, names[0], name, groups[name]) for name in names[1:]],
         "verdicts": verdicts.VERDICTS,
         "differences": _differences(studies),
@@ -73,19 +78,28 @@ def build(folders):
     return embed.write_page("comparison.html.j2", values, images, path)
 
 
-def _same_photos(first, study):
-    """Whether two studies have been evaluated on the same photos, as far as is known."""
-    prints = [one["data"].get("fingerprint") for one in (first, study)]
-    tables = [one["metrics"] for one in (first, study)]
-    if None in prints or any(table is None for table in tables):
-        return first is study
-    return prints[0] == prints[1] and set(tables[0]["photo"]) == set(tables[1]["photo"])
-
-
 def _answer(study):
     """Of one study by itself: the headline and what its GAN comes to against its CNN."""
     summary, metrics = study["summary"], study["metrics"]
     return findings.headline(summary, metrics), findings.answer(summary, metrics)[0]
+
+
+def _sides(studies):
+    """NoGAN against the CNN in each study by itself: rows of (measure, a (text, verdict) a study).
+
+    This can be read across, whatever the photos were: each difference is of one study's own photos.
+    """
+    found = {
+        name: verdicts.compare(one["summary"], one["metrics"]) for name, one in studies.items()
+    }
+    tables = {name: {row.measure: row for row in rows} for name, rows in found.items()}
+    rows = []
+    for measure in MEASURES:
+        if any(measure in table for table in tables.values()):
+            title, unit, _ = known(measure)
+            cells = [table.get(measure) for table in tables.values()]
+            rows.append((f"{title} ({unit})" if unit else title, cells))
+    return rows
 
 
 def _change(studies, first, name, same):
@@ -98,7 +112,8 @@ def _change(studies, first, name, same):
     model = models[0]
     if not same:
         words = "The two were evaluated on different photos, so no row of one can be compared with "
-        return title, name, f"{words}a row of the other.", []
+        words += "a row of the other. What can be compared is who is better within each: see above."
+        return title, name, words, []
     parts = [table.loc[[model]].rename(index={model: study}) for study, table in tables.items()]
     parts += [tables[first].loc[[row]] for row in ("truth",) if row in tables[first].index]
     photos = pd.concat(
@@ -168,7 +183,7 @@ def _tables(studies):
     return found
 
 
-def _pictures(folders):
+def _pictures(folders, about):
     """Sections of (file, words, (picture, caption) of each study), and all pictures."""
     found = {
         folder.name: {picture.stem: picture for picture in embed.pictures(folder / "figures")}
@@ -176,7 +191,11 @@ def _pictures(folders):
     }
     sections = []
     for stem, words in FIGURES.items():
-        shown = [(images[stem], name) for name, images in found.items() if stem in images]
+        shown = [
+            (images[stem], f"{name}: {about[name]}.")
+            for name, images in found.items()
+            if stem in images
+        ]
         if shown:
             sections.append((stem, words, shown))
     return sections, [picture for _, _, shown in sections for picture, _ in shown]

@@ -1,17 +1,17 @@
 """Build results/<study>/report.html: one page that stands by itself, from the results alone.
 
 Nothing is trained or measured here. Numbers come from the study's tables (`lib.results`), sentences
-from `lib.findings` and `lib.seeds`, the comparison with the paper from `lib.fidelity`, the page's
-shape from report.html.j2. What a study does not have is said in the page. Pictures are inside the
-page, which asks nothing of any server (see `lib.embed`).
+from `lib.findings` and `lib.seeds`, the comparison with the paper from `lib.fidelity`, real photos
+from `lib.reference`, the page's shape from report.html.j2. What a study does not have is said in
+the page. Pictures are inside the page, which asks nothing of any server (see `lib.embed`).
 """
 
 import collections
 from pathlib import Path
 
-from lib import embed, fidelity, findings, results, seeds, verdicts
-from lib.cells import best, indexed, interval, known, listed, measures
-from lib.style import group, in_order, label
+from lib import embed, fidelity, findings, reference, results, seeds, tables, verdicts
+from lib.cells import indexed, known, measures
+from lib.style import in_order, label
 
 CONTENTS = {  # section: heading, in the order of the page
     "data": "Data",
@@ -62,14 +62,6 @@ FIGURES = {  # file: (section, caption), in the order of the page
     "worst": ("pictures", "Best, median and worst photos, by their error."),
     "render_factor": ("pictures", "What the render factor costs and gives."),
 }
-NEEDED = {  # trained model: notebook
-    "cnn": "03",
-    "autoencoder": "04",
-    "xception": "05",
-    "xception_skips": "05",
-    "generator": "06",
-    "gan": "06",
-}
 SLIDERS = {  # folder in figures/: (heading, words)
     "slider": ("Before and after", "The photos of Figure 6."),
     "failures": ("Before and after: the failures", "The worst photos, by the same rule as above."),
@@ -98,6 +90,10 @@ def build(folder):
     study = results.read(folder)
     sections, pairs, images = _pictures(folder / "figures")
     values = _page(study) | {"sections": sections, "pairs": pairs}
+    if real := reference.beside(folder, study, values["headline"]):
+        values["contents"].insert(0, ("reference", "On real photos"))
+        images += [picture for picture, _ in real["pictures"]]
+    values["reference"] = real
     return embed.write_page("report.html.j2", values, images, folder / "report.html")
 
 
@@ -117,12 +113,12 @@ def _page(study):
         "answer": [*findings.answer(summary, metrics), *filter(None, [survives])],
         "differences": differences,
         "verdicts": verdicts.VERDICTS,
-        "warnings": _warnings(study, photos),
+        "warnings": tables.warnings(study),
         "observations": findings.observations(
             summary, metrics, study["histories"], study["colors"]
         ),
         "columns": [(measure, *known(measure)) for measure in measures(table)],
-        "rows": _rows(table),
+        "rows": tables.rows(table, measures(table)),
         "spread": spread,
         "models": _models(study),
         "fidelity": fidelity.compare(study, differences),
@@ -132,40 +128,6 @@ def _page(study):
         "data": study["data"],
         "run": run,
     }
-
-
-def _warnings(study, photos):
-    """What a reader must know before the numbers; the same words of several networks once."""
-    same = collections.defaultdict(list)
-    for name, params in study["params"].items():
-        for text in params.get("warnings") or []:
-            same[text].append(label(name))
-    found = [f"{listed(names)}: {text}" for text, names in same.items()]
-    found += study["facts"].get("warnings") or []
-    if photos is not None and photos < 50:
-        found.append(f"Only {photos} test photos: the numbers show that the study runs, no more.")
-    if study["metrics"] is None:
-        found.append("metrics.csv is missing: models are compared by their means’ intervals only.")
-    if (study["run"].get("git") or {}).get("dirty"):
-        found.append("The code differed from its commit when the study was run.")
-    for name, notebook in NEEDED.items():
-        if name not in set(study["summary"]["model"]):
-            words = f"notebook {notebook} has not been run, or its model was not evaluated"
-            found.append(f"{label(name)} is not in this study: {words}.")
-    return found
-
-
-def _rows(table):
-    """Rows of the main table: name, group, and (text, is best) for each measure."""
-    winners = {measure: best(table, measure) for measure in measures(table)}
-    return [
-        (
-            label(row),
-            group(row)[0],
-            [(interval(table, row, measure), row == winners[measure]) for measure in winners],
-        )
-        for row in table.index
-    ]
 
 
 def _models(study):

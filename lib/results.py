@@ -70,6 +70,27 @@ def read(folder):
     }
 
 
+def same_photos(first, study):
+    """Whether two studies have been evaluated on the same photos, as far as is known."""
+    prints = [one["data"].get("fingerprint") for one in (first, study)]
+    tables = [one["metrics"] for one in (first, study)]
+    if None in prints or any(table is None for table in tables):
+        return first is study
+    return prints[0] == prints[1] and set(tables[0]["photo"]) == set(tables[1]["photo"])
+
+
+def tested_on(study):
+    """What a study was evaluated on, in words: how many photos of what, and their size."""
+    metrics, parameters = study["metrics"], study["run"].get("parameters") or {}
+    count = (study["data"].get("counts") or {}).get("test")
+    count = count if metrics is None else metrics["photo"].nunique()
+    data = study["data"].get("dataset") or parameters.get("DATASET")
+    kind = "drawn scenes" if data == "scenes" else f"photos of {data}" if data else "photos"
+    words = f"{count:,} {kind}" if count is not None else f"{kind}, how many is not recorded"
+    side = parameters.get("IMAGE_SIZE")
+    return f"{words}, {side} × {side} pixels" if side else words
+
+
 def commands(run, name):
     """The command lines that run a study again, and that build its report again.
 

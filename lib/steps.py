@@ -19,9 +19,15 @@ class Step:
     name: str
     needs: tuple = ()
     outputs: tuple = ()
+    beside: tuple = ()  # files of the project that it reads where they are there, if not its own
 
 
 EVALUATED = ("metrics.csv", "summary.csv", "summary.json", "colors.csv", "ab_histograms.npz")
+REFERENCE = (  # as lib.reference.FILES: the study that every other study's report shows
+    *("results/flickr8k/summary.csv", "results/flickr8k/metrics.csv"),
+    *("results/flickr8k/summary.json", "results/flickr8k/run.json"),
+    *("results/flickr8k/data.json", "results/flickr8k/figures/fig6_grid.png"),
+)
 TRAINING = ("03_cnn", "04_autoencoder", "05_xception", "06_gan")
 STEPS = (
     Step("01_preprocess", (), ("data.json",)),
@@ -32,7 +38,7 @@ STEPS = (
     Step("06_gan", ("01_preprocess",), ("generator/model.keras", "gan/model.keras")),
     Step("07_evaluate", ("01_preprocess", *TRAINING), EVALUATED),
     Step("08_colorize", ("01_preprocess", *TRAINING), ("colorized", "figures/render_factor.png")),
-    Step("09_report", ("02_classical", "07_evaluate", "08_colorize"), ("report.html",)),
+    Step("09_report", ("02_classical", "07_evaluate", "08_colorize"), ("report.html",), REFERENCE),
 )
 
 
@@ -115,12 +121,13 @@ def plan(study, start=None, only=None, force=False):
     tasks = {}
     for number, step in enumerate(study.steps):
         values = study.notebooks[step.name].values(study.given)
-        paths = [name for name in values if profiles.is_path(name, values[name])]
+        paths = {n: study.root / v for n, v in values.items() if profiles.is_path(n, v)}
+        paths |= _beside(study, step)
         parts = {
             "parameters": values,
             "code": provenance.code_of(study.notebooks[step.name].code, library),
             "inputs": {need: tasks[need].fingerprint for need in step.needs},
-            "files": {name: provenance.identity(study.root / values[name]) for name in paths},
+            "files": {name: provenance.identity(path) for name, path in paths.items()},
             "versions": numerics,
         }
         record, fingerprint = records.get(step.name), provenance.digest(parts)
@@ -159,6 +166,13 @@ def missing(study, step):
         if "fingerprint" not in store or store["fingerprint"] != data.get("fingerprint"):
             return f"the data set of data.json ({data.get('folder')})"
     return ""
+
+
+def _beside(study, step):
+    """Files of other studies that a step reads: name -> path of those that are there."""
+    paths = {name: study.root / name for name in step.beside}
+    others = {name: path for name, path in paths.items() if study.folder not in path.parents}
+    return {name: path for name, path in others.items() if path.is_file()}
 
 
 def _reason(study, step, parts, record):

@@ -114,7 +114,7 @@ def one_browser(tmp_path_factory):
 
 @pytest.fixture(name="pages", scope="module")
 def both_pages(tmp_path_factory):
-    """A report with sliders, seeds, every measure and wide figures, and a comparison."""
+    """A report with sliders, seeds, all measures, wide figures, real photos, and a comparison."""
     root = tmp_path_factory.mktemp("results")
     study = write_study(root / "one")
     summary = pd.read_csv(study / "summary.csv")
@@ -124,6 +124,12 @@ def both_pages(tmp_path_factory):
     names = ["model", "measure", "seeds", "mean", "sd"]
     pd.DataFrame(seeds, columns=names).to_csv(study / "seeds.csv", index=False)
     (study / "figures" / "rank.png").write_bytes(png((1080, 60), "ranks"))
+    real = write_study(root / "flickr8k")
+    columns += [
+        f"{m}{e}" for m in ("delta_e_2000", "auc_rebalanced") for e in ("", "_low", "_high")
+    ]
+    summary.assign(**dict.fromkeys(columns, 0.5)).to_csv(real / "summary.csv", index=False)
+    (real / "figures" / "fig6_grid.png").write_bytes(png((1080, 900), "real photos"))
     others = [write(root / f"a-long-name-of-a-study-{n}", metrics(), EPOCHS=n) for n in range(4)]
     return {"report": report.build(study), "comparison": comparison.build(others)}
 
@@ -152,6 +158,17 @@ class TestAtAWidth:
             && !one.closest("thead") && one.getBoundingClientRect().right > innerWidth + 1)
             .map(one => one.outerHTML.slice(0, 80))"""
         assert browser.ask(beyond) == []
+
+    def test_real_photos_are_shown_and_their_table_moves_in_its_box(self, browser, pages, width):
+        browser.open(pages["report"], width)
+        assert (
+            browser.ask("document.querySelector(\"img[alt='real photos']\").naturalWidth") == 1080
+        )
+        box = 'document.querySelector("section[aria-labelledby=reference] table").parentNode'
+        shown = f"{box}.getBoundingClientRect()"
+        assert browser.ask(f"{shown}.left >= 0 && {shown}.right <= {width}")
+        if width == 360:
+            assert browser.ask(f"{box}.scrollWidth > {box}.clientWidth")
 
     def test_the_first_column_stays_when_a_table_is_moved(self, browser, pages, width):
         browser.open(pages["report"], width)

@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lib import steps, study
+from lib import reference, steps, study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARAMETERS = """\
@@ -38,7 +38,7 @@ import signal, sys
 from pathlib import Path
 sys.path.insert(0, {repository!r})
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from lib import steps, study
+from lib import reference, steps, study
 steps.STEPS = tuple(step for step in steps.STEPS if step.name in {names!r})
 sys.exit(study.main(sys.argv[1:], Path({root!r})))
 """
@@ -375,3 +375,31 @@ def test_each_variant_of_a_profile_is_a_study_of_its_own(root, ran, capsys):
     (root / "notebooks/profiles/both.yaml").write_text("VARIANTS: {a: {IMAGE_SIZ: 1}}\n")
     assert study.main(["both"], root) == 2
     assert "the nearest known one is IMAGE_SIZE" in capsys.readouterr().err
+
+
+def test_a_report_is_built_again_when_the_reference_study_changes(root, ran, capsys, monkeypatch):
+    *first, last = steps.STEPS
+    report = steps.Step(last.name, last.needs, last.outputs, steps.REFERENCE)
+    monkeypatch.setattr(steps, "STEPS", (*first, report))
+    again(root, ran)
+    table = root / "results/flickr8k/summary.csv"
+    table.parent.mkdir()
+    assert again(root, ran) == []  # there is none yet
+    table.write_text("model\n")
+    assert study.main(["quick", "--list"], root) == 0
+    why = "08_colorize: files changed: results/flickr8k/summary.csv\n"
+    assert capsys.readouterr().out.endswith(why)
+    assert again(root, ran) == ["08"] and again(root, ran) == []
+    table.write_text("model\ngan\n")
+    assert again(root, ran) == ["08"]
+    again(root, ran, "STUDY=flickr8k")
+    table.write_text("model\n")
+    assert again(root, ran, "STUDY=flickr8k") == []  # its own files are its results
+    table.unlink()
+    assert again(root, ran) == ["08"]
+
+
+def test_the_report_is_made_from_all_that_is_read_of_the_reference_study():
+    assert steps.find_step("09_report").beside == steps.REFERENCE
+    names = {f"results/{reference.STUDY}/{name}" for name in reference.FILES}
+    assert set(steps.REFERENCE) == names
