@@ -15,6 +15,7 @@ own so that its memory can be told:
 Starting the processes and loading libraries is not timed.
 """
 
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -79,6 +80,38 @@ def deal(files, folder, parts):
     return folders
 
 
+def measure(files, size, rounds):
+    """What the ways tell of each round: dict of way -> list of dicts."""
+    told = {way: [] for way in WAYS}
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        folders = deal(files, Path(folder), rounds)
+        few = deal(files[:200], Path(tempfile.mkdtemp(dir=folder)), 1)  # go first, not counted
+        run = {way: stack.enter_context(common.Worker(__file__, "--serve", way)) for way in WAYS}
+        for number, part in enumerate(few + folders):
+            for way in list(WAYS)[:: -1 if number % 2 else 1]:
+                told[way].append(run[way](way, str(part), size, number))
+    return {way: answers[1:] for way, answers in told.items()}
+
+
+def rows_of(told, what, arrays):
+    """Rows of the table; `arrays` says how much memory the tutorial's arrays of all would take."""
+
+    def median(way, above, below):
+        return statistics.median(answer[above] / answer[below] for answer in told[way])
+
+    kept, rows = sum(answer["kept"] for answer in told["ours"]), []
+    for peer, target in TARGETS.items():
+        used = [1e3 * median(way, "used", "photos") for way in ("ours", peer)]
+        peaks = [told[way][-1]["peak"] for way in ("ours", peer)]
+        note = f"processor {used[0]:.2f}, {used[1]:.2f} ms a photo; ours keeps {kept} of them; "
+        note += f"peak memory {peaks[0]:.0f}, {peaks[1]:.0f} MiB"
+        note += f" (arrays of all: {arrays})" * (peer == "tutorial loop")
+        rates = [median(way, "photos", "seconds") for way in ("ours", peer)]
+        row = (rates[0], "photos/s", peer, rates[1], target, note)
+        rows.append(common.row("preprocess", "prepare", what, *row))
+    return rows
+
+
 def main():
     if sys.argv[1:2] == ["--serve"]:
         common.serve({}, {sys.argv[2]: WAYS[sys.argv[2]]})
@@ -88,32 +121,11 @@ def main():
     parser.add_argument("--size", type=int, default=200, help="pixels a side")
     parser.add_argument("--source", help="folder of .jpg photos")
     options = parser.parse_args()
-    told = {name: [] for name in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         name, files = some_photos.chosen(folder, options.photos, options.source)
-        folders = deal([file.resolve() for file in files], Path(folder), options.rounds)
-        workers = {way: common.Worker(__file__, "--serve", way) for way in WAYS}
-        warm = deal(files[:200], Path(tempfile.mkdtemp(dir=folder)), 1)[0]
-        for number, part in enumerate([warm, *folders]):
-            for way in list(WAYS)[:: -1 if number % 2 else 1]:
-                told[way].append(workers[way](way, str(part), options.size, number))
-        for worker in workers.values():
-            worker.__exit__()
-    told = {way: answers[1:] for way, answers in told.items()}
-    rates = {way: statistics.median(a["photos"] / a["seconds"] for a in told[way]) for way in WAYS}
-    used = {way: statistics.median(a["used"] / a["photos"] for a in told[way]) for way in WAYS}
-    peaks = {way: told[way][-1]["peak"] for way in WAYS}
-    kept = sum(answer["kept"] for answer in told["ours"])
-    rows, all_arrays = [], f"{len(files) * options.size**2 * 24 / 2**30:.1f} GiB"
-    for peer, target in TARGETS.items():
-        note = (
-            f"{'arrays of all would take ' + all_arrays + '; ' if peer == 'tutorial loop' else ''}"
-            f"processor {1e3 * used['ours']:.2f}, {1e3 * used[peer]:.2f} ms a photo; peak memory "
-            f"{peaks['ours']:.0f}, {peaks[peer]:.0f} MiB; ours keeps {kept} of them"
-        )
-        size = f"{len(files)} {name}, {options.size} px"
-        row = (rates["ours"], "photos/s", peer, rates[peer], target, note)
-        rows.append(common.row("preprocess", "prepare", size, *row))
+        told = measure([file.resolve() for file in files], options.size, options.rounds)
+    arrays = f"{len(files) * options.size**2 * 24 / 2**30:.1f} GiB"  # float64, three channels
+    rows = rows_of(told, f"{len(files)} {name}, {options.size} px", arrays)
     common.record(rows, options.rounds)
 
 
