@@ -5,7 +5,9 @@
     python tests/benchmarks training large         two of them
     python tests/benchmarks training --models cnn  one, with arguments of its own
 
-Close other programs first. Exit status: 0 done; 1 one of them failed; 2 no such benchmark.
+Close other programs first: 13 GB of memory are needed (NoGAN's joint phase at 200 pixels in Keras
+and PyTorch; the network on a whole photo of 12 megapixels takes 9).
+Exit status: 0 done; 1 one of them failed; 2 no such benchmark.
 """
 
 import ast
