@@ -82,11 +82,15 @@ class Run:
             self.network.save_weights(temporary)
         self.state["best"] = name
 
-    def finish(self, warnings=()):
-        """Write model.keras, history.csv and params.json; the checkpoint is no longer needed."""
+    def load_best(self):
+        """Give the network its best weights so far, if some were kept."""
         if self.state.get("best"):
             best = self.written / self.state["best"]  # or kept by the chief before a resume
             self.network.load_weights(best if best.is_file() else self.folder / best.name)
+
+    def finish(self, warnings=()):
+        """Write model.keras, history.csv and params.json; the checkpoint is no longer needed."""
+        self.load_best()
         agree(self.start, "the last epoch")  # all have read: what was read may go
         with replacing(self.written / "model.keras") as temporary:
             self.network.save(temporary)

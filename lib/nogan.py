@@ -12,9 +12,11 @@ picks it: see `choose`.
 
 References
 ----------
-Antic, DeOldify: the notebooks' recipe (losses, rates, threshold). The paper, section 3.6.
+Antic, DeOldify: the notebooks' recipe (losses, rates, threshold). The paper, section 3.6. Yazici
+et al. (2019), The Unusual Effectiveness of Averaging in GAN Training (`average`).
 """
 
+import contextlib
 import json
 import time
 
@@ -34,6 +36,7 @@ from lib.train import Batches, Colorizer, Trainer, parts
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
+FACTORS = [round(1 + 0.02 * n, 2) for n in range(51)]  # of ab, from which `saturate` takes one
 LOOKS = 6  # validation photos that each check keeps as pictures, for choosing by eye
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
 
@@ -65,9 +68,10 @@ class _Part(Trainer):
     def non_trainable_weights(self):
         return self.non_trainable_variables
 
-    def adam(self, rate):
-        """DeOldify's optimizer for generator and critic."""
-        return keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9)
+    def adam(self, rate, average=0.0):
+        """DeOldify's optimizer for generator and critic; it keeps the average of the weights."""
+        averaging = {"use_ema": True, "ema_momentum": average} if average else {}
+        return keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9, **averaging)
 
 
 class CriticTrainer(_Part):
@@ -150,6 +154,8 @@ def adversarial(
     feature_loss=None,
     feature_weight=1.0,
     tolerance=0.10,
+    average=0.0,
+    saturate=False,
     check_every=10,
     check_photos=200,
     whole=False,
@@ -175,6 +181,14 @@ def adversarial(
         See `train.Colorizer`.
     tolerance : float
         How much RMSE_ab the chosen moment may cost, relative, see `choose`.
+    average : float
+        Below 1. What is checked and kept is the generator's weights averaged over its steps, each
+        time this much of the former average and the rest of the new weights: the two players chase
+        each other around, and the mean of the places is better than most of them. 0: not averaged.
+    saturate : bool
+        In the end multiply the generator's ab by the factor, 1 to 2, that the rule would keep: what
+        joint training left of the tolerance buys colorfulness. Without any critic a factor does as
+        much by these two numbers, but nothing for KID.
     check_every : int
         Steps between two looks at the validation photos.
     check_photos : int
@@ -187,7 +201,8 @@ def adversarial(
     pandas.DataFrame
         One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since
         the check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
-        outputs' over mean of the truths'), seconds, chosen (see `choose`).
+        outputs' over mean of the truths'), seconds, chosen (see `choose`), saturation (of the
+        chosen one; not yet in the other numbers of its row).
 
     Raises
     ------
@@ -207,13 +222,15 @@ def adversarial(
         layer.trainable = layer.trainable and (whole or layer.name.startswith(DECODER))
     xla = has_gpu()
     critics.compile(critics.adam(CRITIC_SPEED * learning_rate), jit_compile=xla)
-    generators.compile(generators.adam(learning_rate), jit_compile=xla)
+    generators.compile(generators.adam(learning_rate, average), jit_compile=xla)
     settings = {
         **generators.settings(),
         "steps": steps,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "tolerance": tolerance,
+        "average": average,
+        "saturate": saturate,
         "check_every": check_every,
         "check_photos": check_photos,
         "whole": whole,
@@ -228,6 +245,7 @@ def adversarial(
         return pd.DataFrame(run.rows)
     if not run.rows:
         _check(run, 0, truth, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
+        run.save(0)
     taken = run.rows[-1]["generator_steps"]
     recent, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
     for step in range(run.start + 1, steps + 1):
@@ -240,9 +258,16 @@ def adversarial(
                 taken += 1
         if step % check_every == 0 or step == steps:
             means = {name: np.mean(v).item() if v else None for name, v in recent.items()}
-            _check(run, step, truth, means, taken, time.perf_counter() - began)
+            with _averaged(generators):
+                _check(run, step, truth, means, taken, time.perf_counter() - began)
+            run.save(step)
             recent, began = {name: [] for name in recent}, time.perf_counter()
     _restore(generator, trainable)
+    if saturate:
+        run.load_best()
+        factor = _saturate(generator, truth, run.rows, tolerance)
+        run.save_best(steps)
+        run.rows[choose(run.rows, tolerance)]["saturation"] = factor
     log = pd.DataFrame(run.rows)
     write_text(run.written / "nogan.csv", log.to_csv(index=False))
     with replacing(run.written / "critic.keras") as temporary:
@@ -266,6 +291,21 @@ def choose(rows, tolerance=0.10):
     return int(np.argmin(distance))
 
 
+def _saturate(generator, truth, rows, tolerance):
+    """Multiply a generator's ab by the factor that `choose` takes after `rows`; gives it."""
+    ab_pred = models.predict_ab(generator, truth.rgb)
+    found = []
+    for factor in FACTORS:
+        rgb_pred = metrics.recolor(truth.rgb, factor * ab_pred)
+        error = metrics.rmse_ab(truth.ab, factor * ab_pred).mean()
+        ratio = metrics.colorfulness(rgb_pred).mean() / truth.colorfulness
+        found.append({"rmse_ab": error, "colorfulness_ratio": ratio})
+    factor = FACTORS[max(choose([rows[0], *found], tolerance) - 1, 0)]
+    for weights in generator.get_layer("output_ab").weights:
+        weights.assign(factor * weights)
+    return factor
+
+
 def _step(trainer, x, step):
     """One training step; its loss, checked."""
     trainer.reset_metrics()
@@ -278,6 +318,18 @@ def _step(trainer, x, step):
     return loss
 
 
+@contextlib.contextmanager
+def _averaged(trainer):
+    """Within, the trained weights are their average over the steps, if there is one."""
+    variables = trainer.trainable_variables
+    now = [ops.convert_to_numpy(variable) for variable in variables]
+    if int(trainer.optimizer.iterations):  # there is no average before the first step
+        trainer.optimizer.finalize_variable_values(variables)
+    yield
+    for variable, value in zip(variables, now, strict=True):
+        variable.assign(value)
+
+
 class _Truth:
     """The validation photos that every check looks at."""
 
@@ -288,7 +340,7 @@ class _Truth:
 
 
 def _check(run, step, truth, means, taken, seconds):
-    """Measure the generator on validation photos, log it, keep the best and the state."""
+    """Measure the generator on validation photos, log it, keep it if it is the best so far."""
     ab_pred = models.predict_ab(run.network, truth.rgb)
     rgb_pred = metrics.recolor(truth.rgb, ab_pred)
     ratio = metrics.colorfulness(rgb_pred).mean() / truth.colorfulness
@@ -296,14 +348,13 @@ def _check(run, step, truth, means, taken, seconds):
         Image.fromarray(np.concatenate(rgb_pred[truth.shown], axis=1)).save(temporary)
     row = {"step": step, "generator_steps": taken, **means}
     row |= {"rmse_ab": metrics.rmse_ab(truth.ab, ab_pred).mean().item()}
-    row |= {"colorfulness_ratio": float(ratio), "seconds": round(seconds, 3)}
+    row |= {"colorfulness_ratio": float(ratio), "seconds": round(seconds, 3), "saturation": 1.0}
     run.rows.append(row)
     chosen = choose(run.rows, run.settings["tolerance"])
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:
         run.save_best(step)
-    run.save(step)
     if not watched():
         print(json.dumps(row))
 
