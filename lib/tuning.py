@@ -3,8 +3,10 @@
     python -m lib.tuning --source Flickr8k_Dataset.zip --xception xception.weights.h5
 
 Each trial is a short training on few and small photos: enough to see which of two settings is
-better, not how good it gets. One row a trial goes to results/flickr8k/tried.csv as soon as it is
-measured; those that are there are not tried again. About half an hour on two cores.
+better, not how good it gets. The trials of NoGAN's joint phase start from the generator and the
+critic of results/flickr8k, and are measured at its size; they wait until these are there. One row a
+trial goes to results/flickr8k/tried.csv as soon as it is measured; those that are there are not
+tried again. About an hour on two cores.
 """
 
 import argparse
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import lab, losses, metrics, models, preprocess, train
+from lib import lab, losses, metrics, models, nogan, preprocess, realism, train
 from lib.files import write_text
 
 PHOTOS, SIZE, EPOCHS, BATCH_SIZE = 1500, 64, 5, 32
@@ -43,6 +45,18 @@ TRIALS = (
     ("generator", {"loss": "mae", "feature_weight": 1.0, "encoder": "xception"}),
 )
 
+STUDY, STUDY_SIZE = (
+    Path("results/flickr8k"),
+    96,
+)  # the study that the joint phase's trials go on from
+JOINT = {"steps": 160, "learning_rate": 4e-5, "tolerance": 0.2, "check_every": 6}
+JOINT_TRIALS = (
+    {},
+    {"learning_rate": 2e-5, "steps": 114},
+    {"average": 0.9, "steps": 102},
+    {"steps": 0, "ab": 1.75},  # no joint training, but ab times 1.75
+)
+
 
 def try_one(name, changes, photos, xception):
     """Train one network for a short while.
@@ -63,23 +77,62 @@ def try_one(name, changes, photos, xception):
         epoch (the best), rmse_ab (mean over val photos, CIELAB units), colorfulness_ratio (mean of
         the outputs' over mean of the truths'), parameters (trained), seconds.
     """
-    start, (network, trainer, settings) = time.monotonic(), _trainer(name, changes, xception)
+    start = time.monotonic()
+    network, trainer, settings = _trainer(name, changes, xception)
     with tempfile.TemporaryDirectory() as folder:
         history = train.fit(
             trainer, photos, folder, epochs=EPOCHS, batch_size=BATCH_SIZE, patience=EPOCHS,
             learning_rate=settings["learning_rate"], flips=settings["flips"],
         )  # fmt: skip
-    seconds = time.monotonic() - start
-    rgb = photos.images[photos.rows("val")]
-    ab_pred = models.predict_ab(network, rgb)
+    return {
+        "epoch": int(history.val_loss.argmin()) + 1,
+        **_measured(models.predict_ab(network, _validation(photos)), photos),
+        "parameters": sum(int(np.prod(v.shape)) for v in network.trainable_variables),
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def try_joint(changes, photos, xception):
+    """Train the study's generator and critic together; as `try_one`, with kid (see `realism.kid`).
+
+    `changes` differ from `JOINT`; "ab" is a factor of the answer. Of `epoch`, the step is given.
+    """
+    start = time.monotonic()
+    train.prepare_device(0)
+    settings = JOINT | changes
+    factor = settings.pop("ab", 1.0)
+    generator = models.load(STUDY / "generator" / "model.keras")
+    critic = models.load(STUDY / "critic" / "cycle1" / "model.keras")
+    feature_loss = losses.FeatureLoss(models.load_xception(xception))
+    with tempfile.TemporaryDirectory() as folder:
+        log = nogan.adversarial(
+            generator, critic, photos, folder, batch_size=BATCH_SIZE, feature_loss=feature_loss,
+            **settings,
+        )  # fmt: skip
+    rgb = _validation(photos)
+    ab_pred = factor * models.predict_ab(generator, rgb)
+    pictures = {"truth": rgb, "pred": metrics.recolor(rgb, ab_pred)}
+    features = realism.features(models.load_xception(xception), pictures)
+    return {
+        "epoch": int(log.step[log.chosen].item()),
+        **_measured(ab_pred, photos),
+        "kid": round(realism.kid(features["truth"], features["pred"])[0] * 1000, 2),
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def _validation(photos):
+    return photos.images[photos.rows("val")]
+
+
+def _measured(ab_pred, photos):
+    """What counts of an answer to the val photos."""
+    rgb = _validation(photos)
     error = metrics.rmse_ab(np.asarray(lab.rgb_to_lab(rgb))[..., 1:], ab_pred)
     ratio = metrics.colorfulness(metrics.recolor(rgb, ab_pred)).mean()
     return {
-        "epoch": int(history.val_loss.argmin()) + 1,
         "rmse_ab": round(float(error.mean()), 3),
         "colorfulness_ratio": round(float(ratio / metrics.colorfulness(rgb).mean()), 3),
-        "parameters": sum(int(np.prod(v.shape)) for v in network.trainable_variables),
-        "seconds": round(seconds, 1),
     }
 
 
@@ -88,14 +141,13 @@ def _trainer(name, changes, xception):
     train.prepare_device(0)
     settings = USUAL | changes
     built = {key: value for key, value in changes.items() if key not in USUAL}
-    weights = models.load_xception(xception)
     if name == "autoencoder":
         built["image_size"] = SIZE
     elif name != "cnn":
-        built["xception"] = weights
+        built["xception"] = models.load_xception(xception)
     network = models.MODELS[name](**built)
     weight = settings["feature_weight"]
-    feature_loss = losses.FeatureLoss(weights) if weight else None
+    feature_loss = losses.FeatureLoss(models.load_xception(xception)) if weight else None
     return network, train.Colorizer(network, settings["loss"], feature_loss, weight), settings
 
 
@@ -106,18 +158,27 @@ def main(arguments=None):
     parser.add_argument("--xception", default="imagenet", help="imagenet, or a .weights.h5 file")
     parser.add_argument("--out", type=Path, default="results/flickr8k/tried.csv")
     options = parser.parse_args(arguments)
-    photos = preprocess.prepare("flickr8k", options.source, SIZE, PHOTOS)
     try:
         rows = pd.read_csv(options.out, keep_default_na=False).to_dict("records")
     except FileNotFoundError:
         rows = []
-    for name, changes in TRIALS:
+    trials = [(name, changes, SIZE, EPOCHS) for name, changes in TRIALS]
+    if (STUDY / "critic" / "cycle1" / "model.keras").is_file():
+        trials += [("gan", changes, STUDY_SIZE, "") for changes in JOINT_TRIALS]
+    for name, changes, size, epochs in trials:
         changed = ", ".join(f"{key} {value}" for key, value in changes.items())
-        trial = {"model": name, "changed": changed, "size": SIZE, "epochs": EPOCHS}
-        if any(all(row[key] == trial[key] for key in trial) for row in rows):
+        trial = {"model": name, "changed": changed, "size": size, "epochs": epochs}
+        if any(all(str(row[key]) == str(trial[key]) for key in trial) for row in rows):
             continue
+        photos = preprocess.prepare(
+            "flickr8k", options.source, size, PHOTOS if size == SIZE else None
+        )
         counts = {split: len(photos.rows(split)) for split in ("train", "val")}
-        rows.append(trial | counts | try_one(name, changes, photos, options.xception))
+        if name == "gan":
+            found = try_joint(changes, photos, options.xception)
+        else:
+            found = try_one(name, changes, photos, options.xception)
+        rows.append(trial | counts | found)
         write_text(options.out, pd.DataFrame(rows).to_csv(index=False))
         print(rows[-1], flush=True)
 
