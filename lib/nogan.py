@@ -186,9 +186,9 @@ def adversarial(
         time this much of the former average and the rest of the new weights: the two players chase
         each other around, and the mean of the places is better than most of them. 0: not averaged.
     saturate : bool
-        In the end multiply the generator's ab by the factor, 1 to 2, that the rule would keep: what
-        joint training left of the tolerance buys colorfulness. Without any critic a factor does as
-        much by these two numbers, but nothing for KID.
+        Let joint training spend half of the tolerance, and in the end multiply the generator's ab
+        by the factor, 1 to 2, that the rule would keep with all of it. Without any critic a factor
+        does as much for error and colorfulness, but nothing for KID.
     check_every : int
         Steps between two looks at the validation photos.
     check_photos : int
@@ -267,7 +267,7 @@ def adversarial(
         run.load_best()
         factor = _saturate(generator, truth, run.rows, tolerance)
         run.save_best(steps)
-        run.rows[choose(run.rows, tolerance)]["saturation"] = factor
+        run.rows[choose(run.rows, _spendable(settings))]["saturation"] = factor
     log = pd.DataFrame(run.rows)
     write_text(run.written / "nogan.csv", log.to_csv(index=False))
     with replacing(run.written / "critic.keras") as temporary:
@@ -289,6 +289,11 @@ def choose(rows, tolerance=0.10):
         for row in rows
     ]
     return int(np.argmin(distance))
+
+
+def _spendable(settings):
+    """How much RMSE_ab joint training itself may cost, relative."""
+    return settings["tolerance"] / (2 if settings["saturate"] else 1)
 
 
 def _saturate(generator, truth, rows, tolerance):
@@ -350,7 +355,7 @@ def _check(run, step, truth, means, taken, seconds):
     row |= {"rmse_ab": metrics.rmse_ab(truth.ab, ab_pred).mean().item()}
     row |= {"colorfulness_ratio": float(ratio), "seconds": round(seconds, 3), "saturation": 1.0}
     run.rows.append(row)
-    chosen = choose(run.rows, run.settings["tolerance"])
+    chosen = choose(run.rows, _spendable(run.settings))
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:
