@@ -50,11 +50,7 @@ def read(folder):
         raise ValueError(f"{path}: expected a table with a column model, and rows")
     facts = read_json(folder / "summary.json")
     summary.attrs["paired"] = [row for row in facts.get("paired") or [] if row["measure"] == "kid"]
-    critic = folder / "critic" / "cycle1"
-    critic = critic if critic.is_dir() else folder / "critic"
-    places = {name: folder / name for name in NETWORKS} | {"critic": critic}
-    params = {name: read_json(place / "params.json") for name, place in places.items()}
-    histories = {name: _csv(place / "history.csv", {"epoch"}) for name, place in places.items()}
+    params = {name: read_json(place / "params.json") for name, place in _places(folder).items()}
     return {
         "name": run.get("study", folder.name),
         "summary": summary,
@@ -65,7 +61,7 @@ def read(folder):
         "run": run,
         "data": read_json(folder / "data.json"),
         "params": {name: values for name, values in params.items() if values},
-        "histories": {name: h for name, h in histories.items() if h is not None and len(h)},
+        "histories": histories(folder),
         "steps": _csv(folder / "gan" / "history.csv", {"step", "seconds"}),
     }
 
@@ -115,6 +111,28 @@ def _setting(value):
     """A value as --set takes it."""
     plain = isinstance(value, str) and yaml.safe_load(value) == value
     return value if plain else json.dumps(value)
+
+
+def histories(folder):
+    """One row an epoch of each network in results/<study> that was trained: name -> DataFrame.
+
+    A generator that was fine-tuned begins with the epochs in which its encoder was frozen.
+    """
+    places = _places(Path(folder))
+    found = {name: _csv(place / "history.csv", {"epoch"}) for name, place in places.items()}
+    found = {name: history for name, history in found.items() if history is not None}
+    frozen = _csv(Path(folder) / "generator_frozen" / "history.csv", {"epoch"})
+    if frozen is not None and "generator" in found:
+        whole = pd.concat([frozen, found["generator"]], ignore_index=True)
+        found["generator"] = whole.assign(epoch=range(1, len(whole) + 1))
+    return {name: history for name, history in found.items() if len(history)}
+
+
+def _places(folder):
+    """Where the networks of a study are kept."""
+    critic = folder / "critic" / "cycle1"
+    critic = critic if critic.is_dir() else folder / "critic"
+    return {name: folder / name for name in NETWORKS} | {"critic": critic}
 
 
 def _csv(path, columns=()):
