@@ -326,10 +326,12 @@ def _step(trainer, x, step):
 @contextlib.contextmanager
 def _averaged(trainer):
     """Within, the trained weights are their average over the steps, if there is one."""
-    variables = trainer.trainable_variables
+    optimizer, variables = trainer.optimizer, trainer.trainable_variables
+    if not optimizer.use_ema or not ops.convert_to_numpy(optimizer.iterations):
+        yield
+        return
     now = [ops.convert_to_numpy(variable) for variable in variables]
-    if int(trainer.optimizer.iterations):  # there is no average before the first step
-        trainer.optimizer.finalize_variable_values(variables)
+    optimizer.finalize_variable_values(variables)
     yield
     for variable, value in zip(variables, now, strict=True):
         variable.assign(value)
