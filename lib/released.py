@@ -124,13 +124,13 @@ def read(path, xception="imagenet"):
     with zipfile.ZipFile(path) as archive:
         network = keras.saving.deserialize_keras_object(json.loads(archive.read(CONFIG)))
         parts = [archive.read(WEIGHTS), *parts]
-    if needed:
-        _fill(network.get_layer(ENCODER), path, needed, xception)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.weights.h5"
-        network.save_weights(whole)
+        if needed:
+            _fill(network.get_layer(ENCODER), path, needed, xception)
+            network.save_weights(whole)
         for part in parts:
-            _overwrite(whole, part)
+            _put(part, whole)
         network.load_weights(whole)
     return network
 
@@ -286,13 +286,17 @@ def _fill(encoder, path, needed, xception):
         raise WeightsError(f"{wanted}: those of {xception} are others")
 
 
-def _overwrite(whole, kept):
-    """Put the weights that were kept into a complete file."""
-    with h5py.File(io.BytesIO(kept)) as source, h5py.File(whole, "a") as target:
+def _put(part, whole):
+    """Put a part's weights into a file, in the place of those that it has, as they are."""
+    with h5py.File(io.BytesIO(part)) as source, h5py.File(whole, "a") as target:
 
         def put(name, item):
-            if _is_dataset(item):
-                target[name][...] = item[()]
+            if not _is_dataset(item):
+                target.require_group(name).attrs.update(item.attrs)
+                return
+            if name in target:
+                del target[name]
+            source.copy(item, target, name)
 
         source.visititems(put)
 
