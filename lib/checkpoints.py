@@ -21,7 +21,7 @@ import pandas as pd
 from lib.devices import agree, is_chief
 from lib.files import read_json, replacing, write_json, write_text
 
-TRAINING_CODE = ("devices", "lab", "layers", "losses", "models", "nogan", "train")  # modules of lib
+TRAINING_CODE = ("devices", "lab", "layers", "losses", "models", "moment", "nogan", "train")
 
 
 class Run:

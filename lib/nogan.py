@@ -8,7 +8,7 @@
    moves.
 
 The best moment of phase 3 was picked by eye by its author, who knew no signal for it. Here a rule
-picks it: see `choose`.
+picks it: see `moment.choose`.
 
 References
 ----------
@@ -26,7 +26,7 @@ import pandas as pd
 from keras import ops
 from PIL import Image
 
-from lib import features, lab, metrics, models
+from lib import features, lab, models, moment
 from lib.checkpoints import Run
 from lib.devices import has_gpu, memory_advice, of_replica, share_of_replica, watched
 from lib.files import replacing, write_text
@@ -36,8 +36,6 @@ from lib.train import Batches, Colorizer, Trainer, parts
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
-FACTORS = [round(1 + 0.02 * n, 2) for n in range(51)]  # of ab, from which `saturate` takes one
-LOOKS = 6  # validation photos that each check keeps as pictures, for choosing by eye
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
 
 
@@ -180,7 +178,7 @@ def adversarial(
     loss, feature_loss, feature_weight
         See `train.Colorizer`.
     tolerance : float
-        How much RMSE_ab the chosen moment may cost, relative, see `choose`.
+        How much RMSE_ab the chosen moment may cost, relative, see `moment.choose`.
     average : float
         Below 1. What is checked and kept is the generator's weights averaged over its steps, each
         time this much of the former average and the rest of the new weights: the two players chase
@@ -201,8 +199,8 @@ def adversarial(
     pandas.DataFrame
         One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since
         the check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
-        outputs' over mean of the truths'), seconds, chosen (see `choose`), saturation (of the
-        chosen one; not yet in the other numbers of its row).
+        outputs' over mean of the truths'), seconds, saturation (of the chosen one; not yet in the
+        other numbers of its row), chosen (see `moment.choose`).
 
     Raises
     ------
@@ -212,7 +210,7 @@ def adversarial(
     encoded = features.of(generator, photos) if features.pays(generator, photos) else None
     rows = photos.rows("train")
     train = Batches(photos.images, rows, batch_size, seed, training=True, encoded=encoded)
-    truth = _Truth(photos.images[photos.rows("val")[:check_photos]])
+    truth = moment.Truth(photos.images[photos.rows("val")[:check_photos]])
     critics, generators = (
         CriticTrainer(critic, generator),
         GeneratorTrainer(generator, critic, loss, feature_loss, feature_weight),
@@ -265,50 +263,15 @@ def adversarial(
     _restore(generator, trainable)
     if saturate:
         run.load_best()
-        factor = _saturate(generator, truth, run.rows, tolerance)
+        factor = moment.saturate(generator, truth, run.rows, tolerance)
         run.save_best(steps)
-        run.rows[choose(run.rows, _spendable(settings))]["saturation"] = factor
+        run.rows[moment.choose(run.rows, moment.spendable(settings))]["saturation"] = factor
     log = pd.DataFrame(run.rows)
     write_text(run.written / "nogan.csv", log.to_csv(index=False))
     with replacing(run.written / "critic.keras") as temporary:
         critic.save(temporary)
     run.finish(warnings)
     return log
-
-
-def choose(rows, tolerance=0.10):
-    """Which check of phase 3 to keep: index into `rows`.
-
-    Among the checks that cost at most `tolerance` (relative) more RMSE_ab than the generator had
-    before (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself
-    is allowed, so adversarial training that only does harm is undone. Needs no look at a picture.
-    """
-    limit = (1 + tolerance) * rows[0]["rmse_ab"]
-    distance = [
-        abs(np.log(max(row["colorfulness_ratio"], 1e-6))) if row["rmse_ab"] <= limit else np.inf
-        for row in rows
-    ]
-    return int(np.argmin(distance))
-
-
-def _spendable(settings):
-    """How much RMSE_ab joint training itself may cost, relative."""
-    return settings["tolerance"] / (2 if settings["saturate"] else 1)
-
-
-def _saturate(generator, truth, rows, tolerance):
-    """Multiply a generator's ab by the factor that `choose` takes after `rows`; gives it."""
-    ab_pred = models.predict_ab(generator, truth.rgb)
-    found = []
-    for factor in FACTORS:
-        rgb_pred = metrics.recolor(truth.rgb, factor * ab_pred)
-        error = metrics.rmse_ab(truth.ab, factor * ab_pred).mean()
-        ratio = metrics.colorfulness(rgb_pred).mean() / truth.colorfulness
-        found.append({"rmse_ab": error, "colorfulness_ratio": ratio})
-    factor = FACTORS[max(choose([rows[0], *found], tolerance) - 1, 0)]
-    for weights in generator.get_layer("output_ab").weights:
-        weights.assign(factor * weights)
-    return factor
 
 
 def _step(trainer, x, step):
@@ -337,27 +300,15 @@ def _averaged(trainer):
         variable.assign(value)
 
 
-class _Truth:
-    """The validation photos that every check looks at."""
-
-    def __init__(self, rgb):
-        self.rgb, self.ab = rgb, np.asarray(lab.rgb_to_lab(rgb))[..., 1:]
-        self.colorfulness = metrics.colorfulness(rgb).mean()
-        self.shown = np.linspace(0, len(rgb) - 1, min(LOOKS, len(rgb))).astype(int)
-
-
 def _check(run, step, truth, means, taken, seconds):
     """Measure the generator on validation photos, log it, keep it if it is the best so far."""
-    ab_pred = models.predict_ab(run.network, truth.rgb)
-    rgb_pred = metrics.recolor(truth.rgb, ab_pred)
-    ratio = metrics.colorfulness(rgb_pred).mean() / truth.colorfulness
+    measured, rgb_pred = truth.measure(models.predict_ab(run.network, truth.rgb))
     with replacing(run.written / "looks" / f"{step:06d}.png") as temporary:
         Image.fromarray(np.concatenate(rgb_pred[truth.shown], axis=1)).save(temporary)
-    row = {"step": step, "generator_steps": taken, **means}
-    row |= {"rmse_ab": metrics.rmse_ab(truth.ab, ab_pred).mean().item()}
-    row |= {"colorfulness_ratio": float(ratio), "seconds": round(seconds, 3), "saturation": 1.0}
+    row = {"step": step, "generator_steps": taken, **means, **measured}
+    row |= {"seconds": round(seconds, 3), "saturation": 1.0}
     run.rows.append(row)
-    chosen = choose(run.rows, _spendable(run.settings))
+    chosen = moment.choose(run.rows, moment.spendable(run.settings))
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:

@@ -11,9 +11,9 @@ import threading
 import numpy as np
 
 from lib import devices, pixels
+from lib.features import ENCODER
 from lib.quiet import keras, ops
 
-ENCODER = "xception"  # name of the layer that `models.xception_encoder` makes
 INPUT = "gray_input"  # name of the layer before it
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import lab, losses, metrics, models, nogan, preprocess, realism, train
+from lib import losses, metrics, models, moment, nogan, preprocess, realism, train
 from lib.files import write_text
 
 PHOTOS, SIZE, EPOCHS, BATCH_SIZE = 1500, 64, 5, 32
@@ -45,10 +45,8 @@ TRIALS = (
     ("generator", {"loss": "mae", "feature_weight": 1.0, "encoder": "xception"}),
 )
 
-STUDY, STUDY_SIZE = (
-    Path("results/flickr8k"),
-    96,
-)  # the study that the joint phase's trials go on from
+STUDY = Path("results/flickr8k")  # the study that the joint phase's trials go on from
+STUDY_SIZE = 96  # pixels a side
 JOINT = {"steps": 160, "learning_rate": 4e-5, "tolerance": 0.2, "check_every": 6}
 JOINT_TRIALS = (
     {},
@@ -131,13 +129,8 @@ def _validation(photos):
 
 def _measured(ab_pred, photos):
     """What counts of an answer to the val photos."""
-    rgb = _validation(photos)
-    error = metrics.rmse_ab(np.asarray(lab.rgb_to_lab(rgb))[..., 1:], ab_pred)
-    ratio = metrics.colorfulness(metrics.recolor(rgb, ab_pred)).mean()
-    return {
-        "rmse_ab": round(float(error.mean()), 3),
-        "colorfulness_ratio": round(float(ratio / metrics.colorfulness(rgb).mean()), 3),
-    }
+    measured, _ = moment.Truth(_validation(photos)).measure(ab_pred)
+    return {name: round(value, 3) for name, value in measured.items()}
 
 
 def _trainer(name, changes, xception):
