@@ -121,20 +121,28 @@ def measure(photos, rows, predictors, examples=0):
     found = {name: [] for name in everything}
     histograms = {name: np.zeros(pixels.BINS**2, np.int64) for name in everything}
     seconds = dict.fromkeys(everything, 0.0)  # that a row took for the last batch
+
+    def collect(part, kept, tasks):
+        for task in tasks:
+            name, values, seconds[name] = task.result()
+            values = {key: value[: len(part)] for key, value in values.items()}
+            bins = values.pop("bins").ravel()
+            histograms[name] += np.bincount(bins, minlength=pixels.BINS**2)
+            found[name].append(values | {"rgb": realism.reduced(values["rgb"][kept])})
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+        before = None
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             kept = chosen[(chosen >= start) & (chosen < start + BATCH)] - start
             filled = np.resize(part, min(BATCH, len(rows)))  # the last is compiled as the others
             truth = describe(photos.images[filled], weights)
-            one = functools.partial(_one, truth=truth, part=filled)
             slowest_first = sorted(everything, key=seconds.get, reverse=True)
-            work = [(name, everything[name]) for name in slowest_first]
-            for name, values, seconds[name] in pool.map(one, work):
-                values = {key: value[: len(part)] for key, value in values.items()}
-                bins = values.pop("bins").ravel()
-                histograms[name] += np.bincount(bins, minlength=pixels.BINS**2)
-                found[name].append(values | {"rgb": realism.reduced(values["rgb"][kept])})
+            tasks = [pool.submit(_one, n, everything[n], truth, filled) for n in slowest_first]
+            if before:  # no core waits for the last row of a batch
+                collect(*before)
+            before = part, kept, tasks
+        collect(*before)
     joined = {name: _joined(parts) for name, parts in found.items()}
     names = photos.names(rows)
     tables = [_table(names, name, values) for name, values in joined.items()]
@@ -214,9 +222,9 @@ def _lab_of(photos, rows):
         yield ops.convert_to_numpy(to_lab(photos.images[rows[start : start + BATCH]]))
 
 
-def _one(row, truth, part):
+def _one(name, predict, truth, part):
     """Name and values of one row of the table for one batch, and how many seconds they took."""
-    (name, predict), start = row, time.perf_counter()
+    start = time.perf_counter()
     ab = _ab(name, predict, part, truth["lab"])
     programs = _programs()
     rgb = programs["render"](truth["lab"], ab)
