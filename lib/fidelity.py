@@ -55,6 +55,15 @@ def compare(study, differences):
     return rows
 
 
+def _joint_phase(parameters):
+    """What the rule of NoGAN's last phase was, in words; the defaults are those of notebook 06."""
+    percent = 100 * parameters.get("GAN_TOLERANCE", 0.10)
+    if not parameters.get("GAN_SATURATE", False):
+        return {"joint_cost": f"{percent:g}\u00a0%", "saturated": ""}
+    saturated = f"; then ab is multiplied by a factor, up to {percent:g}\u00a0%"
+    return {"joint_cost": f"{percent / 2:g}\u00a0%", "saturated": saturated}
+
+
 def _values(study):
     """What the braces of fidelity.yaml stand for in this study."""
     run, counts = study["run"], study["data"].get("counts") or {}
@@ -64,5 +73,6 @@ def _values(study):
     values |= {k: v for k, v in (run.get("parameters") or {}).items() if v is not None}
     values |= {k: v for k, v in (run.get("versions") or {}).items() if v}
     values["device"] = ", ".join(hardware.get("gpus") or []) or hardware.get("cpu", UNKNOWN)
+    values |= _joint_phase(run.get("parameters") or {})
     values["cnn_epochs"] = len(study["histories"].get("cnn", ())) or UNKNOWN
     return values

@@ -112,8 +112,11 @@ def headline(summary, metrics):
     }.get("".join(verdicts), "This study cannot say.")
 
 
-def observations(summary, metrics, histories, colors=None):
-    """What else the numbers show: a list of sentences. `colors` is of `evaluate.error_by_color`."""
+def observations(summary, metrics, histories, colors=None, joint=None):
+    """What else the numbers show: a list of sentences.
+
+    `colors` is of `evaluate.error_by_color`, `joint` of `nogan.adversarial`.
+    """
     table = indexed(summary)
     seen = []
     if "rmse_ab" in table:
@@ -128,6 +131,8 @@ def observations(summary, metrics, histories, colors=None):
             f"({VERDICTS[rmse.verdict]}) and its colorfulness by {color.difference} "
             f"({VERDICTS[color.verdict]})."
         )
+    if joint is not None:
+        seen += _saturated(joint)
     if colors is not None:
         for model in ("cnn", "gan"):
             seen += _by_color(colors, model) if model in set(colors["model"]) else []
@@ -145,6 +150,21 @@ def observations(summary, metrics, histories, colors=None):
                 f"{len(history)}; what it learnt later did not carry over to other photos."
             )
     return seen
+
+
+def _saturated(joint):
+    """What of NoGAN's colour is not the critic's work."""
+    kept = joint[joint["chosen"]]
+    factor = kept.get("saturation", kept["chosen"].astype(float))
+    if not (factor > 1).any():
+        return []
+    ratios = joint.colorfulness_ratio.iloc[0], kept.colorfulness_ratio.item()
+    before, after = (f"{100 * ratio:.0f}\u00a0%" for ratio in ratios)
+    return [
+        "On validation photos, adversarial training brought the generator’s colorfulness from "
+        f"{before} to {after} of the truth’s. What NoGAN has beyond that, no critic taught it: its "
+        f"ab is multiplied by {factor.item():.2f} in the end (GAN_SATURATE)."
+    ]
 
 
 def _against_baselines(table, metrics):

@@ -115,7 +115,7 @@ def _page(study):
         "verdicts": verdicts.VERDICTS,
         "warnings": tables.warnings(study),
         "observations": findings.observations(
-            summary, metrics, study["histories"], study["colors"]
+            summary, metrics, study["histories"], study["colors"], study["joint"]
         ),
         "columns": [(measure, *known(measure)) for measure in measures(table)],
         "rows": tables.rows(table, measures(table)),

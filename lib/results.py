@@ -32,7 +32,8 @@ def read(folder):
         photos has), metrics (None if it is not a table of photos and models),
         seeds and colors (None without seeds.csv, colors.csv), facts (summary.json), run (run.json),
         data (data.json), params (of each network that has them), histories (of each network trained
-        in epochs) and steps (NoGAN's history, or None).
+        in epochs), steps (NoGAN's history, or None) and joint (the checks of its joint phase, or
+        None).
 
     Raises
     ------
@@ -63,6 +64,7 @@ def read(folder):
         "params": {name: values for name, values in params.items() if values},
         "histories": histories(folder),
         "steps": _csv(folder / "gan" / "history.csv", {"step", "seconds"}),
+        "joint": _csv(folder / "gan" / "nogan.csv", {"step", "colorfulness_ratio", "chosen"}),
     }
 
 

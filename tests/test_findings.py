@@ -287,3 +287,21 @@ def test_what_hints_are_worth_is_said():
     summary = pd.DataFrame({"model": ["levin", "cnn", "gan"]} | columns)
     texts = " ".join(findings.observations(summary, None, {}))
     assert "has an RMSE of ab of 12.0" in texts and "CNN and NoGAN have less without" in texts
+
+
+def test_a_factor_of_ab_is_not_said_to_be_the_critics_work():
+    table = metrics()
+    joint = pd.DataFrame(
+        {
+            "step": [0, 5, 10],
+            "colorfulness_ratio": [0.455, 0.627, 0.7],
+            "saturation": [1.0, 1.26, 1.0],
+            "chosen": [False, True, False],
+        }
+    )
+    words = " ".join(findings.observations(summarize(table), table, {}, joint=joint))
+    assert "from 46\u00a0% to 63\u00a0% of the truth’s" in words and "multiplied by 1.26" in words
+    for plain in (joint.assign(saturation=1.0), joint.drop(columns="saturation")):
+        assert "critic" not in " ".join(
+            findings.observations(summarize(table), table, {}, joint=plain)
+        )

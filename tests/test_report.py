@@ -287,3 +287,18 @@ def test_the_commands_give_what_differs_from_the_profile():
     line = results.commands({**run, "seeds": [0, 1, 2]}, "smoke")[0]
     assert line == "python -m lib.study smoke --set 'SEEDS=[0, 1, 2]'"
     assert results.commands({}, "by-hand")[0] == "python -m lib.study by-hand"
+
+
+def test_fidelity_says_what_the_joint_phase_was_allowed_to_cost(tmp_path):
+    for parameters, words in [
+        ({}, "10\u00a0% higher than before; under"),
+        (
+            {"GAN_TOLERANCE": 0.16, "GAN_SATURATE": True},
+            "8\u00a0% higher than before; then ab is multiplied by a factor, up to 16\u00a0%",
+        ),
+    ]:
+        run = {"parameters": {"GAN_STEPS": 120} | parameters}
+        summary = pd.DataFrame({"model": ["cnn", "gan"]})
+        known = {"run": run, "data": {}, "params": {}, "histories": {}, "summary": summary}
+        rows = [row for row in fidelity.compare(known, []) if "when to stop" in row["paper"]]
+        assert len(rows) == 1 and words in rows[0]["got"]
