@@ -104,3 +104,9 @@ def test_the_whole_study_runs(folder):
     assert study.main(["smoke", "--set", "STUDY=test-smoke"]) == 0
     again = json.loads((folder / "run.json").read_text())
     assert {name: step["finished"] for name, step in again["steps"].items()} == finished
+
+
+def test_the_map_of_lib_names_every_file_once():
+    names = re.findall(r"\]\((\w+)\.py\)", (ROOT / "lib" / "README.md").read_text("utf-8"))
+    there = {path.stem for path in (ROOT / "lib").glob("*.py")} - {"__init__"}
+    assert sorted(names) == sorted(there)
