@@ -97,10 +97,12 @@ STYLE = {
 
 
 class StudyFigure(Figure):
-    """A figure that a notebook can show without pyplot."""
+    """A figure that a notebook can show without pyplot: as saved, if nothing changed since."""
+
+    saved = None  # bytes of the PNG
 
     def _repr_png_(self):
-        return png_bytes(self)
+        return png_bytes(self) if self.stale or self.saved is None else self.saved
 
 
 def styled(draw):
@@ -149,7 +151,10 @@ def save(figure, path, alt):
     ValueError
         If `alt` is empty or `path` does not end in .png.
     """
-    return write_png(path, alt, png_bytes(figure, Description=str(alt or "").strip()))
+    content = png_bytes(figure, Description=str(alt or "").strip())
+    path = write_png(path, alt, content)
+    figure.saved, figure.stale = content, False
+    return path
 
 
 def write_png(path, alt, content):

@@ -204,6 +204,15 @@ def test_save_writes_whole_png_with_its_words(tmp_path):
     assert path.read_bytes() == first  # the same figure is the same file
 
 
+def test_a_notebook_shows_what_was_saved_until_the_figure_changes(tmp_path):
+    figure = figures.measure_bars(summary(), "rmse_ab", "RMSE", "units", "lower")
+    saved = figures.save(figure, tmp_path / "bars.png", "Bars.").read_bytes()
+    assert figure._repr_png_() is figure.saved and figure.saved == saved
+    figure.axes[0].set_title("Changed")
+    changed = figure._repr_png_()
+    assert changed != saved and changed.startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("alt", ["", "  ", None])
 def test_save_refuses_a_figure_without_words(tmp_path, alt):
     with pytest.raises(ValueError, match="alt"):
