@@ -13,7 +13,6 @@ it. A file is renamed into place when it is whole; a killed run goes on with the
 import contextlib
 import dataclasses
 import functools
-import io
 import shutil
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from lib.checkpoints import code_digest, weights_digest
 from lib.devices import has_gpu
 from lib.download import check_space, disk_error, locked, progress
 from lib.files import read_json, write_json
+from lib.store import npy_header
 
 ENCODER = "xception"  # name of the layer, in every network that has one
 BATCH = 32  # photos encoded at once
@@ -153,7 +153,7 @@ def _encode(encoder, images, order, turned, files):
     shapes = _shapes(encoder, images)
     parts = [file.with_name(f".{file.name}.part") for file in files]
     sizes = [4 * int(np.prod(shape)) for shape in shapes]  # bytes of a photo
-    headers = [_header((len(order), *shape)) for shape in shapes]
+    headers = [npy_header((len(order), *shape), "<f4") for shape in shapes]
     done = min(_photos_in(*both) for both in zip(parts, headers, sizes, strict=True))
     check_space((len(order) - done) * sum(sizes), files[0].parent)
     try:
@@ -206,14 +206,6 @@ def _shapes(encoder, images):
 def _maps(encoder, rgb):
     """Features of photos, a list also where there is one map."""
     return [np.asarray(maps) for maps in keras.tree.flatten(encoder(lightness_of(rgb)))]
-
-
-def _header(shape):
-    """The first bytes of a .npy file of float32."""
-    stream = io.BytesIO()
-    about = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(stream, about)
-    return stream.getvalue()
 
 
 def _photos_in(part, header, size):

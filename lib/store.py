@@ -246,12 +246,16 @@ def _same(one, other):
     return all(one.get(n) == other.get(n) for n in names - {"source", "stamp"} | {where})
 
 
-def _header(count, size):
-    """The first bytes of a .npy file; their number does not depend on `count`."""
+def npy_header(shape, descr):
+    """The first bytes of a .npy file; how many they are does not depend on `shape[0]`."""
     stream = io.BytesIO()
-    shape = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    np.lib.format.write_array_header_1_0(stream, shape)
+    about = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, about)
     return stream.getvalue()
+
+
+def _header(count, size):
+    return npy_header((count, size, size, 3), "|u1")
 
 
 def _parse(line):
