@@ -42,8 +42,8 @@ def test_training_is_the_same_with_and_without_the_cache(name, xception, photos,
     for column in ("loss", "rmse_ab", "val_loss", "val_rmse_ab"):
         np.testing.assert_allclose(kept[column], plain[column], rtol=1e-3)
     rgb = photos.images[:4]
-    expected = models.predict_ab(without, rgb)
-    assert np.abs(models.predict_ab(cached, rgb) - expected).max() < 0.05 * np.abs(expected).max()
+    difference = models.predict_ab(cached, rgb) - models.predict_ab(without, rgb)
+    assert np.abs(difference).max() < 0.03  # CIELAB units; rounding, and what Adam makes of it
 
 
 def test_nogan_is_the_same_with_and_without_the_cache(xception, photos, tmp_path):
