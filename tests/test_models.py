@@ -122,6 +122,18 @@ def test_autoencoder_is_4_convolutions_2_dense_4_transposed():
     assert last.activation is keras.activations.linear
 
 
+def test_generator_hardly_amplifies_a_channel_that_training_left_silent(small):
+    """Variance 0, then something after all: 32 times as much with Keras's epsilon, each time."""
+    norms = [layer for layer in small["generator"].layers if "norm" in layer.name]
+    decoder = [layer for layer in norms if not layer.name.startswith("encode")]
+    assert len(decoder) == 5
+    for layer in decoder:
+        silent = layers.BatchNormalization.from_config(layer.get_config())
+        silent.build((None, 1, 1, 3))
+        silent.moving_variance.assign(np.zeros(3))
+        assert 1 < np.asarray(silent(np.ones((1, 1, 1, 3)), training=False)).max() < 4
+
+
 def test_generator_options():
     assert helpers.of(models.build_generator(2), SelfAttention) == ["attention"]
     assert helpers.of(models.build_generator(2, attention=False), SelfAttention) == []
