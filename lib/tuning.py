@@ -58,7 +58,7 @@ JOINT_TRIALS = (
             **{"learning_rate": 2e-5, "average": 0.9, "steps": 120, "check_every": 5},
             **{"tolerance": tolerance, "saturate": True},
         }
-        for tolerance in (0.14, 0.16)  # the second is the study's own
+        for tolerance in (0.14, 0.16)
     ),
 )
 
