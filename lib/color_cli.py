@@ -35,7 +35,6 @@ REFERENCE = "flickr8k"  # the study that is preferred
 CHUNK = 16  # photos that are read before the network is asked
 CHUNK_PIXELS = 8 << 20  # of them
 IN_HAND = 32 << 20  # pixels of photos in memory, but for one photo that has more by itself
-NOTHING = 0, ()  # pixels in hand, and what is done with them
 
 
 def run():
@@ -141,7 +140,6 @@ def color_files(files, network, choices=(None, 1.0, False), smoothing=video.SMOO
         try:
             for chunk, pixels in _chunks([job for job, _ in files]):
                 work.color(chunk, pixels)
-            work.color_read()
         finally:  # at an interrupt only what has begun is finished
             work.threads.shutdown(cancel_futures=sys.exc_info()[0] is not None)
     return [work.failures[number] for number in sorted(work.failures)]
@@ -154,36 +152,22 @@ class _Work:
         self.files, self.network, self.smoothing, self.bar = files, network, smoothing, bar
         self.factor, self.saturation, self.square = choices
         self.predict, self.failures = colorize.Predictor(network), {}
-        self.threads = ThreadPoolExecutor(os.cpu_count())
-        self.in_hand, self.ahead = collections.deque(), NOTHING  # being painted; being read
+        self.threads, self.in_hand = ThreadPoolExecutor(os.cpu_count()), collections.deque()
 
     def color(self, chunk, pixels):
-        """Read the photos of a chunk, and meanwhile colour those of the chunk before."""
-        self.make_room(pixels)
-        if photo_sources.is_moving(self.files[chunk[0]][0].source):
-            return self.color_film(chunk[0])
-        reading = [(number, self.threads.submit(self.read, number)) for number in chunk]
-        self.color_read()
-        self.ahead = pixels, reading
-
-    def make_room(self, pixels):
-        """Wait while too many pixels are in hand for that many more."""
-        if self.ahead[0] + sum(size for size, _ in self.in_hand) + pixels > IN_HAND:
-            self.color_read()
+        """Start the photos of a chunk; waits while too many pixels are in hand."""
         while self.in_hand and sum(size for size, _ in self.in_hand) + pixels > IN_HAND:
             wait(self.in_hand.popleft()[1])
-
-    def color_read(self):
-        """Ask the network for the colours of the chunk that was read; painting it is only begun."""
-        (pixels, reading), self.ahead = self.ahead, NOTHING
+        if photo_sources.is_moving(self.files[chunk[0]][0].source):
+            return self.color_film(chunk[0])
         sizes, painting = collections.defaultdict(list), []
-        for number, task in reading:
+        for number, reading in [(n, self.threads.submit(self.read, n)) for n in chunk]:
             try:
-                photo, about, view = task.result()
+                photo, about, view = reading.result()
                 sizes[view.shape].append((number, photo, about, view))
             except Exception as error:  # whatever a broken file leads to; here and below
                 self.note(number, error)
-        cores = 1 if len(reading) > 1 else None
+        cores = 1 if len(chunk) > 1 else None
         for tasks in sizes.values():
             try:
                 seen = self.predict([task[-1] for task in tasks]) * self.saturation
