@@ -289,7 +289,7 @@ def test_the_commands_give_what_differs_from_the_profile():
     assert results.commands({}, "by-hand")[0] == "python -m lib.study by-hand"
 
 
-def test_fidelity_says_what_the_joint_phase_was_allowed_to_cost(tmp_path):
+def test_fidelity_says_what_the_joint_phase_was_allowed_to_cost():
     for parameters, words in [
         ({}, "10\u00a0% higher than before; under"),
         (
