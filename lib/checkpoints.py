@@ -21,7 +21,8 @@ import pandas as pd
 from lib.devices import agree, is_chief
 from lib.files import read_json, replacing, write_json, write_text
 
-TRAINING_CODE = ("devices", "lab", "layers", "losses", "models", "moment", "nogan", "train")
+TRAINING_CODE = ("devices", "lab", "layers", "losses", "models", "moment", "nogan")
+TRAINING_CODE += ("pretrained", "train")  # modules of lib
 
 
 class Run:

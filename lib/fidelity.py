@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from lib.moment import spendable
 from lib.verdicts import VERDICTS
 
 TABLE = Path(__file__).with_name("fidelity.yaml")
@@ -57,11 +58,11 @@ def compare(study, differences):
 
 def _joint_phase(parameters):
     """What the rule of NoGAN's last phase was, in words; the defaults are those of notebook 06."""
-    percent = 100 * parameters.get("GAN_TOLERANCE", 0.10)
-    if not parameters.get("GAN_SATURATE", False):
-        return {"joint_cost": f"{percent:g}\u00a0%", "saturated": ""}
-    saturated = f"; then ab is multiplied by a factor, up to {percent:g}\u00a0%"
-    return {"joint_cost": f"{percent / 2:g}\u00a0%", "saturated": saturated}
+    tolerance = parameters.get("GAN_TOLERANCE", 0.10)
+    saturate = parameters.get("GAN_SATURATE", False)
+    joint = spendable({"tolerance": tolerance, "saturate": saturate})
+    saturated = f"; then ab is multiplied by a factor, up to {100 * tolerance:g}\u00a0%"
+    return {"joint_cost": f"{100 * joint:g}\u00a0%", "saturated": saturated if saturate else ""}
 
 
 def _values(study):

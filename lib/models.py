@@ -21,6 +21,27 @@ from keras import layers
 from lib import lab
 from lib.devices import replicas
 from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
+from lib.pretrained import (
+    load_xception,
+    thaw,
+    xception_encoder,
+)  # all three are part of this module
+
+__all__ = [
+    "MODELS",
+    "STEADY",
+    "XCEPTION_SKIPS",
+    "build_autoencoder",
+    "build_cnn",
+    "build_critic",
+    "build_generator",
+    "build_xception",
+    "load",
+    "load_xception",
+    "predict_ab",
+    "thaw",
+    "xception_encoder",
+]
 
 # Where Xception's features are read: the last activation before each halving of the photo.
 XCEPTION_SKIPS = {
@@ -223,65 +244,6 @@ MODELS = {
 }
 
 
-def load_xception(weights="imagenet"):
-    """Keras's Xception without its classifier.
-
-    Parameters
-    ----------
-    weights : str or None
-        "imagenet" downloads the weights (76 MB, once); a path to a .weights.h5 file loads them;
-        None leaves them random; "auto" tries "imagenet" and falls back to random.
-
-    Returns
-    -------
-    keras.Model
-        Its attribute `weights_used` says "imagenet", the file's name, or "random".
-
-    Raises
-    ------
-    FileNotFoundError
-        If the path does not exist.
-    ConnectionError
-        If "imagenet" is asked for and cannot be downloaded.
-    """
-    if weights in ("imagenet", "auto"):
-        try:
-            return _named(keras.applications.Xception(include_top=False), "imagenet")
-        except Exception as error:  # keras raises a bare Exception when a download fails
-            if weights == "imagenet":
-                raise ConnectionError(
-                    "XCEPTION_WEIGHTS: the ImageNet weights could not be downloaded "
-                    f"({_first_line(error)}); give the path of a local .weights.h5 file"
-                ) from None
-            weights = None
-    if weights is None:
-        return _named(keras.applications.Xception(include_top=False, weights=None), "random")
-    path = Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
-    try:
-        return _named(keras.applications.Xception(include_top=False, weights=path), path.name)
-    except (ValueError, OSError) as error:
-        reason = f"{weights} does not fit Xception: {_first_line(error)}"
-        raise ValueError(f"XCEPTION_WEIGHTS: {reason}") from None
-
-
-def xception_encoder(xception, names):
-    """Xception from its input to the outputs of the named layers, as one model."""
-    outputs = [xception.get_layer(name).output for name in names]
-    return keras.Model(xception.input, outputs, name="xception")
-
-
-def thaw(encoder):
-    """Let an encoder learn, too, also layers of it that another model has frozen.
-
-    Its batch normalizations stay as they are: the statistics of small batches would spoil them.
-    """
-    encoder.trainable = True
-    for layer in encoder.layers:
-        layer.trainable = not isinstance(layer, layers.BatchNormalization)
-
-
 def load(path):
     """Read a saved network: results/<study>/<model>/model.keras. Raises FileNotFoundError."""
     path = Path(path)
@@ -341,12 +303,3 @@ def _output(x):
     return layers.Conv2D(
         2, 3, padding="same", kernel_initializer=small, dtype="float32", name="output_ab"
     )(x)
-
-
-def _first_line(error):
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _named(xception, weights_used):
-    xception.weights_used = weights_used
-    return xception
