@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib import lab
+from lib.pixels import to_lab
 
 LEVELS = 101  # rows of the lookup table: L = 0, 1, ..., 100
 TOLERANCE = 0.01  # L may pass 0 and 100 by this much: float32 rounding
@@ -98,7 +98,7 @@ def predict_random_photo(lightness, rgb_drawn):
     if rgb_drawn.shape != expected or rgb_drawn.dtype != np.uint8:
         got = f"{rgb_drawn.dtype} {rgb_drawn.shape}"
         raise ValueError(f"rgb_drawn: expected uint8 {expected}, got {got}")
-    return np.asarray(lab.rgb_to_lab(rgb_drawn))[..., 1:]
+    return to_lab(rgb_drawn)[..., 1:]
 
 
 def _pixels(batch, channels, name):

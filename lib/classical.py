@@ -201,12 +201,11 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
     """
     example_of = dict(zip(np.asarray(rows).tolist(), examples(photos, rows).tolist(), strict=True))
 
-    to_lab = pixels.compiled(lab.rgb_to_lab)
     solve = halved.levin if photos.image_size >= HALVED_FROM else levin
 
     @once  # for both methods
     def lab_of_examples(part):
-        return np.asarray(to_lab(photos.images[[example_of[row] for row in part.tolist()]]))
+        return pixels.to_lab(photos.images[[example_of[row] for row in part.tolist()]])
 
     def by_levin(part, lightness):
         given = np.stack([draw(lightness.shape[1:3], scribbles, [seed, row]) for row in part])

@@ -206,7 +206,6 @@ def colored(photos, predictors, part):
 def _programs():
     """What is computed of a batch, compiled once for each size of photos and batch."""
     functions = {
-        "to_lab": lab.rgb_to_lab,
         "describe": pixels.describe,
         "render": pixels.render,
         "sums_down": pixels.sums_down,
@@ -217,9 +216,8 @@ def _programs():
 
 def _lab_of(photos, rows):
     """CIELAB of photos, some at a time."""
-    to_lab = _programs()["to_lab"]
     for start in range(0, len(rows), BATCH):
-        yield ops.convert_to_numpy(to_lab(photos.images[rows[start : start + BATCH]]))
+        yield pixels.to_lab(photos.images[rows[start : start + BATCH]])
 
 
 def _one(name, predict, truth, part):

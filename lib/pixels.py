@@ -249,9 +249,19 @@ def compiled(function, xla=True):
     return function
 
 
+def to_lab(rgb):
+    """CIELAB of photos (N, H, W, 3), uint8 or float in [0, 1], as an array; a compiled program."""
+    return np.asarray(ops.convert_to_numpy(_to_lab()(rgb)))
+
+
 def to_numpy(tensors):
     """A dict of tensors as a dict of arrays."""
     return {name: np.asarray(ops.convert_to_numpy(value)) for name, value in tensors.items()}
+
+
+@functools.cache
+def _to_lab():
+    return compiled(lab.rgb_to_lab)
 
 
 def _length(x, y):
