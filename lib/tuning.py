@@ -3,9 +3,9 @@
     python -m lib.tuning --source Flickr8k_Dataset.zip --xception xception.weights.h5
 
 Each trial is a short training on few and small photos: enough to see which of two settings is
-better, not how good it gets. The trials of NoGAN's joint phase start from the generator and the
-critic of results/flickr8k, and are measured at its size; they wait until these are there. One row a
-trial goes to results/flickr8k/tried.csv as soon as it is measured; those that are there are not
+better, not how good it gets. The trials of NoGAN's joint phase, and of more colour, start from the
+networks of results/flickr8k, and are measured at its size; they wait until these are there. One row
+a trial goes to results/flickr8k/tried.csv as soon as it is measured; those that are there are not
 tried again. About an hour on two cores.
 """
 
@@ -63,6 +63,13 @@ JOINT_TRIALS = (
         }
         for tolerance in (0.14, 0.16)
     ),
+)
+COLOR_TRIALS = (  # what more colour costs the study's own networks, with no more training
+    ("generator", {"ab": 1.7, "power": 1.0}),
+    ("generator", {"ab": 1.9, "power": 0.8}),
+    ("gan", {"ab": 1.0, "power": 1.0}),
+    ("gan", {"ab": 0.98, "power": 1.0}),
+    ("gan", {"ab": 1.17, "power": 0.8}),
 )
 
 
@@ -129,6 +136,18 @@ def try_joint(changes, photos, xception):
     }
 
 
+def try_color(name, photos, ab, power):
+    """The answers of a network of the study with other colours; as `try_one`, seconds aside.
+
+    ab is multiplied by `ab` times (C / 10)^(power - 1), of its own chroma C: with a power below 1
+    pale colours gain more than strong ones.
+    """
+    found = models.predict_ab(models.load(STUDY / name / "model.keras"), _validation(photos))
+    chroma = np.maximum(np.hypot(found[..., :1], found[..., 1:]), 1e-3)
+    values = np.float32(ab * (chroma / 10) ** (power - 1) * found)
+    return {"epoch": 0, **_measured(values, photos)}
+
+
 def _validation(photos):
     return photos.images[photos.rows("val")]
 
@@ -168,6 +187,8 @@ def main(arguments=None):
     trials = [(name, changes, SIZE, EPOCHS) for name, changes in TRIALS]
     if (STUDY / "critic" / "cycle1" / "model.keras").is_file():
         trials += [("gan", changes, STUDY_SIZE, "") for changes in JOINT_TRIALS]
+    if (STUDY / "gan" / "model.keras").is_file():
+        trials += [(name, changes, STUDY_SIZE, "") for name, changes in COLOR_TRIALS]
     for name, changes, size, epochs in trials:
         changed = ", ".join(f"{key} {value}" for key, value in changes.items())
         trial = {"model": name, "changed": changed, "size": size, "epochs": epochs}
@@ -177,7 +198,9 @@ def main(arguments=None):
             "flickr8k", options.source, size, PHOTOS if size == SIZE else None
         )
         counts = {split: len(photos.rows(split)) for split in ("train", "val")}
-        if name == "gan":
+        if "power" in changes:
+            found = try_color(name, photos, **changes)
+        elif name == "gan":
             found = try_joint(changes, photos, options.xception)
         else:
             found = try_one(name, changes, photos, options.xception)

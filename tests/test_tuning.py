@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lib import models, train, tuning
+from lib import models, moment, preprocess, train, tuning
 
 
 @pytest.fixture
@@ -67,3 +67,29 @@ def test_trials_of_the_joint_phase_go_on_from_the_study(few, tmp_path, monkeypat
     table = pd.read_csv(tmp_path / "tried.csv")
     assert table.model.to_list() == ["gan", "gan"]
     assert table.colorfulness_ratio[1] > 0 and np.isfinite(table.kid).all()
+
+
+def test_trials_of_color_change_the_answers_alone(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "TRIALS", ())
+    monkeypatch.setattr(tuning, "STUDY_SIZE", 32)
+    train.prepare_device(0)
+    network = models.build_generator(4)
+    output, rng = network.get_layer("output_ab"), np.random.default_rng(0)
+    output.set_weights([rng.normal(0, 1, weights.shape) for weights in output.get_weights()])
+    (tuning.STUDY / "gan").mkdir(parents=True)
+    network.save(tuning.STUDY / "gan" / "model.keras")
+    changed = ({"ab": 1.0, "power": 1.0}, {"ab": 0.0, "power": 1.0}, {"ab": 1.0, "power": 0.5})
+    monkeypatch.setattr(tuning, "COLOR_TRIALS", [("gan", changes) for changes in changed])
+    tuning.main(few)
+    table = pd.read_csv(tmp_path / "tried.csv")
+    photos = preprocess.prepare("flickr8k", few[1], 32, None)
+    rgb = photos.images[photos.rows("val")]
+    ab = models.predict_ab(network, rgb)
+    truth = moment.Truth(rgb)
+    chroma = np.hypot(*np.moveaxis(ab, -1, 0))[..., None]
+    assert chroma.min() > 1e-3
+    tenth = np.sqrt(chroma / 10)
+    expected = [truth.measure(np.float32(values))[0] for values in (ab, 0 * ab, ab / tenth)]
+    for key in ("rmse_ab", "colorfulness_ratio"):
+        np.testing.assert_allclose(table[key], [row[key] for row in expected], atol=2e-3)
+    assert table.colorfulness_ratio[1] < 0.01 < table.colorfulness_ratio[0]
