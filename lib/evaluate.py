@@ -56,8 +56,9 @@ def predictors(photos, rows, study, fitted, seed=0, scribbles=SHARE):
         From `fit`.
     seed : int
         Of the random other photo, Welsh's samples and the scribbles' places.
-    scribbles : float
-        Share of the pixels whose true colour Levin's row is given, above 0 up to 1.
+    scribbles : float, optional
+        Share of the pixels whose true colour Levin's row is given, above 0 up to 1. None leaves the
+        classical methods out.
 
     Returns
     -------
@@ -76,7 +77,8 @@ def predictors(photos, rows, study, fitted, seed=0, scribbles=SHARE):
             lightness, photos.images[[other[row] for row in part.tolist()]]
         ),
     }
-    found |= classical.predictors(photos, rows, seed, scribbles)
+    if scribbles is not None:
+        found |= classical.predictors(photos, rows, seed, scribbles)
     if photos.dataset == "scenes":
         found["oracle_mean"] = lambda part, _: scenes.oracle_mean(*_drawn_as(photos, part))
         found["oracle_sample"] = lambda part, _: scenes.oracle_sample(*_drawn_as(photos, part))

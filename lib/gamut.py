@@ -14,7 +14,6 @@ import functools
 
 import numpy as np
 
-FEW = 1 << 12  # colours whose factor is sought at once: they stay in the processor's cache
 TABLE = 65535  # steps of linear light
 HALVINGS = 12  # of the interval of the gamut factor: exact to 1/4096
 
@@ -79,9 +78,7 @@ def _factor_below_1(lightness, ab):
     factor = np.minimum(_light(root.copy()) / -least, 1)  # where the first channel is at 0
     highest = root + np.maximum((slopes * factor).max(axis=0), 0)
     others = np.flatnonzero(highest > np.float32(lab.DELTA))
-    for start in range(0, len(others), FEW):
-        few = others[start : start + FEW]
-        factor[few] = _bisected(root[few], slopes.take(few, axis=1))
+    factor[others] = _bisected(root[others], slopes.take(others, axis=1))
     return np.maximum(factor, 0, out=factor)
 
 

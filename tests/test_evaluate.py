@@ -67,6 +67,12 @@ def test_rows_are_baselines_oracles_and_the_networks_that_are_there(predictors):
     assert list(predictors) == [*baselines, *evaluate.CLASSICAL, *oracles, "cnn"]
 
 
+def test_classical_rows_can_be_left_out(photos, rows, study, predictors):
+    fitted = evaluate.fit(photos)
+    found = evaluate.predictors(photos, rows, study, fitted, scribbles=None)
+    assert list(found) == [name for name in predictors if name not in evaluate.CLASSICAL]
+
+
 def test_table_has_each_photo_once_a_row_with_every_measure(table, photos, rows, predictors):
     assert list(table.columns) == ["photo", "model", *metrics.MEASURES]
     assert list(table.model.unique()) == ["truth", *predictors]
