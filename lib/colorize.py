@@ -97,6 +97,7 @@ class Predictor:
 
     def __init__(self, network):
         self.network, self.seen, self.compiled = network, collections.Counter(), {}
+        self.together = collections.Counter()  # pictures of a size that it is compiled for
 
     def __call__(self, views):
         """ab of views.
@@ -120,14 +121,17 @@ class Predictor:
         size, parts = np.shape(views[0]), []
         call = functools.partial(self.network, training=False)
         self.seen[size] += len(views)
+        count = min(TOGETHER, max(1, AT_ONCE // (size[0] * size[1])))
         if self.seen[size] >= SEEN:
             call = self.compiled.get(size) or self._compile(size)
-        count = min(TOGETHER, max(1, AT_ONCE // (size[0] * size[1])))
+            self.together[size] = max(self.together[size], min(count, len(views)))
         for start in range(0, len(views), count):
             lightness = np.stack(views[start : start + count])[..., None]
+            filled = max(len(lightness), self.together[size])  # for fewer it would compile anew
+            lightness = np.resize(lightness, (filled, *lightness.shape[1:]))
             scaled, _ = lab.scale(np.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
             parts.append(np.asarray(lab.unscale(scaled, call(scaled)))[..., 1:])
-        ab = np.concatenate(parts)
+        ab = np.concatenate(parts)[: len(views)]
         if not np.isfinite(ab).all():
             raise ValueError("network: expected finite ab, got NaN or infinity")
         return ab

@@ -113,7 +113,7 @@ def eight_bits(photo):
 def reduced(photo, height, width):
     """A copy of that size as uint8 RGB, without alpha, made as the photos of the data sets are."""
     picture = Image.fromarray(eight_bits(photo[..., :3] if photo.ndim == 3 else photo))
-    picture = picture.resize((width, height), Resampling.LANCZOS, reducing_gap=3.0)
+    picture = picture.resize((width, height), Resampling.HAMMING, reducing_gap=3.0)
     return np.asarray(picture.convert("RGB"))
 
 

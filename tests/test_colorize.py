@@ -184,6 +184,18 @@ def test_many_views_one_answer(cnn, monkeypatch):
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+def test_the_rest_of_many_views_is_not_compiled_for_anew(cnn, monkeypatch):
+    monkeypatch.setattr(c, "SEEN", 1)
+    monkeypatch.setattr(c, "TOGETHER", 4)
+    views = [c.view(noise((64, 96)) // (1 + n), cnn) for n in range(6)]
+    expected = np.concatenate([c.Predictor(cnn)([view]) for view in views])
+    predict, counts = c.Predictor(cnn), []
+    predict.compiled[64, 96] = lambda scaled: counts.append(len(scaled)) or cnn(scaled)
+    np.testing.assert_allclose(predict(views), expected, atol=1e-3)
+    np.testing.assert_allclose(predict(views[5:]), expected[5:], atol=1e-3)
+    assert counts == [4, 4, 4]
+
+
 @pytest.mark.parametrize("build", [lambda: models.build_generator(8), lambda: models.build_cnn(8)])
 def test_networks_take_photos_of_all_shapes(build):
     network = build()
