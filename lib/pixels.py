@@ -251,7 +251,7 @@ def compiled(function, xla=True):
 
 def to_lab(rgb):
     """CIELAB of photos (N, H, W, 3), uint8 or float in [0, 1], as an array; a compiled program."""
-    return np.asarray(ops.convert_to_numpy(_to_lab()(rgb)))
+    return ops.convert_to_numpy(_to_lab()(rgb))
 
 
 def to_numpy(tensors):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib import baselines, lab
+from lib import baselines, lab, pixels
 
 RANDOM = np.random.default_rng(0)
 LAB = np.asarray(lab.rgb_to_lab(RANDOM.integers(0, 256, (6, 8, 9, 3), dtype=np.uint8)))
@@ -89,6 +89,7 @@ def test_random_photo_is_the_ab_of_the_drawn_photos():
     rgb = RANDOM.integers(0, 256, (6, 8, 9, 3), dtype=np.uint8)
     ab = baselines.predict_random_photo(LIGHTNESS, rgb)
     assert ab.shape == (6, 8, 9, 2) and ab.dtype == np.float32
+    np.testing.assert_array_equal(ab, pixels.to_lab(rgb)[..., 1:])  # to the last bit
     np.testing.assert_allclose(ab, np.asarray(lab.rgb_to_lab(rgb))[..., 1:], atol=1e-4)
 
 
