@@ -15,7 +15,7 @@ import sys
 import keras
 from keras import ops
 
-from lib.provenance import machines
+from lib.study.provenance import machines
 
 
 def has_gpu():

@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import baselines, classical, lab, metrics, models, pixels, realism, scenes, shared
+from lib import baselines, kid, lab, metrics, models, pixels, shared
+from lib.classical import by_example as classical
+from lib.classical.scribbles import SHARE
+from lib.data import scenes
+from lib.figures.style import NETWORKS
 from lib.intervals import bootstrap_ratio
 from lib.quiet import ops
-from lib.scribbles import SHARE
-from lib.style import NETWORKS
 
 CLASSICAL = ("reinhard", "welsh", "levin")
 BATCH = 16  # photos at once; more are no faster, and need more memory
@@ -130,7 +132,7 @@ def measure(photos, rows, predictors, examples=0):
             values = {key: value[: len(part)] for key, value in values.items()}
             bins = values.pop("bins").ravel()
             histograms[name] += np.bincount(bins, minlength=pixels.BINS**2)
-            found[name].append(values | {"rgb": realism.reduced(values["rgb"][kept])})
+            found[name].append(values | {"rgb": kid.reduced(values["rgb"][kept])})
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         before = None

@@ -20,11 +20,11 @@ import keras
 import numpy as np
 
 from lib import lab
-from lib.checkpoints import code_digest, weights_digest
+from lib.checkpoint import code_digest, weights_digest
+from lib.data.download import check_space, disk_error, locked, progress
+from lib.data.store import npy_header
 from lib.devices import has_gpu
-from lib.download import check_space, disk_error, locked, progress
 from lib.files import read_json, write_json
-from lib.store import npy_header
 
 ENCODER = "xception"  # name of the layer, in every network that has one
 BATCH = 32  # photos encoded at once

@@ -27,7 +27,7 @@ from keras import ops
 from PIL import Image
 
 from lib import features, lab, models, moment
-from lib.checkpoints import Run
+from lib.checkpoint import Run
 from lib.devices import has_gpu, memory_advice, of_replica, share_of_replica, watched
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy

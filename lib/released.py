@@ -188,7 +188,7 @@ def _release(folder):
 
 def _missing(network):
     """What to note about the encoder that is left out; None if there is none, or it is trained."""
-    from lib.checkpoints import weights_digest
+    from lib.checkpoint import weights_digest
 
     found = [layer for layer in network.layers if layer.name == ENCODER]
     if not found or found[0].trainable_weights:
@@ -266,7 +266,7 @@ def _nested(weights):
 def _fill(encoder, path, needed, xception):
     """Give the encoder the weights that the archive at `path` lacks."""
     from lib import models
-    from lib.checkpoints import weights_digest
+    from lib.checkpoint import weights_digest
 
     wanted = {"imagenet": f"ImageNet weights, {IMAGENET}", "file": "weights, not ImageNet's"}
     wanted = f"{path} needs Xception's {wanted[needed['weights']]}"

@@ -23,7 +23,7 @@ import pandas as pd
 from keras import ops
 
 from lib import features, lab, losses
-from lib.checkpoints import Run
+from lib.checkpoint import Run
 from lib.devices import (
     distribute,
     has_gpu,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import checkpoints, models, train
+from lib import checkpoint, models, train
 
 
 def history_of(folder):
@@ -33,13 +33,13 @@ def stop_after(epoch):
         if done == epoch:
             raise KeyboardInterrupt
 
-    plain = checkpoints.Run.save
+    plain = checkpoint.Run.save
     return save
 
 
 def test_a_critic_phase_that_was_stopped_ends_like_a_whole_one(monkeypatch, tmp_path):
     whole = helpers.fit_critic(tmp_path / "whole")
-    monkeypatch.setattr(checkpoints.Run, "save", stop_after(2))
+    monkeypatch.setattr(checkpoint.Run, "save", stop_after(2))
     with pytest.raises(KeyboardInterrupt):
         helpers.fit_critic(tmp_path / "cut")
     monkeypatch.undo()
@@ -53,7 +53,7 @@ def test_fitting_again_after_an_interrupt_goes_on(monkeypatch, tmp_path, finishe
     train.prepare_device(0)
     colorizer = train.Colorizer(helpers.tiny_network())
     options = {"epochs": 10, "batch_size": 4, "learning_rate": 1e-2, "warnings": ["a warning"]}
-    monkeypatch.setattr(checkpoints.Run, "save", stop_after(2))
+    monkeypatch.setattr(checkpoint.Run, "save", stop_after(2))
     with pytest.raises(KeyboardInterrupt):
         train.fit(colorizer, helpers.photos(), tmp_path, **options)
     monkeypatch.undo()
@@ -81,7 +81,7 @@ def small_run(folder, data="data", **settings):
     dense = keras.layers.Dense(1, kernel_initializer="ones")
     network = keras.Sequential([keras.Input((1,)), dense])
     network.compile("adam")
-    return checkpoints.Run(folder, [network], network, settings, data)
+    return checkpoint.Run(folder, [network], network, settings, data)
 
 
 def advance(run, done):
@@ -96,7 +96,7 @@ def test_a_kill_at_any_file_operation_leaves_a_whole_checkpoint(monkeypatch, tmp
     for moment in range(40):
         folder = tmp_path / str(moment)
         advance(small_run(folder), 1)
-        countdown, plain = iter(range(moment, -1, -1)), getattr(checkpoints.Path, method)
+        countdown, plain = iter(range(moment, -1, -1)), getattr(checkpoint.Path, method)
 
         def killed(*paths, plain=plain, countdown=countdown, **options):
             if next(countdown) == 0:
@@ -104,7 +104,7 @@ def test_a_kill_at_any_file_operation_leaves_a_whole_checkpoint(monkeypatch, tmp
             return plain(*paths, **options)
 
         with monkeypatch.context() as patch, pytest.raises((Killed, StopIteration)) as caught:
-            patch.setattr(checkpoints.Path, method, killed)
+            patch.setattr(checkpoint.Path, method, killed)
             run = small_run(folder)
             assert run.start == 1
             advance(run, 2)
@@ -136,11 +136,11 @@ def test_other_settings_data_or_weights_start_over(tmp_path):
 
 def test_changed_code_starts_over_and_changed_comments_do_not(monkeypatch, tmp_path):
     source = tmp_path / "code.py"
-    monkeypatch.setattr(checkpoints, "__file__", str(tmp_path / "checkpoints.py"))
+    monkeypatch.setattr(checkpoint, "__file__", str(tmp_path / "checkpoint.py"))
 
     def digest(text):
         source.write_text(text)
-        return checkpoints.code_digest(["code"])
+        return checkpoint.code_digest(["code"])
 
     first = digest('"""One."""\ndef f():\n    """Two."""\n    return 1\n')
     assert digest('"""Eins."""\ndef f():  # always\n    """Zwei."""\n    return 1\n') == first

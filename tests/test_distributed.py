@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib import provenance
+from lib.study import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = """

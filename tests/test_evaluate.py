@@ -8,7 +8,8 @@ import pytest
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import evaluate, lab, metrics, models, preprocess
+from lib import evaluate, lab, metrics, models
+from lib.data import preprocess
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lib import features, models, nogan, preprocess, train
-from lib.download import DataError
+from lib import features, models, nogan, train
+from lib.data import preprocess
+from lib.data.download import DataError
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 from PIL import Image
 
-from lib import checkpoints, lab, losses, metrics, models, moment, nogan
+from lib import checkpoint, lab, losses, metrics, models, moment, nogan
 
 COLUMNS = [
     *("step", "generator_steps", "critic_loss", "generator_loss", "rmse_ab", "colorfulness_ratio"),
@@ -316,5 +316,5 @@ def test_the_same_seed_gives_the_same_generator(xception):
         trainer.compile(trainer.adam(1e-3), jit_compile=False)
         for seed in range(4):
             trainer.train_on_batch(helpers.patches(8, 32, seed))
-        found.append(checkpoints.weights_digest(generator))
+        found.append(checkpoint.weights_digest(generator))
     assert len(set(found)) == 1

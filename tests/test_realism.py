@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib import realism
+from lib import kid
 
 RANDOM = np.random.default_rng(0)
 TRUE = RANDOM.normal(0, 1, (7, 5))
@@ -41,7 +41,7 @@ def gaussians(count, shift, seed, dimensions=16):
 
 
 def test_kernel_by_hand():
-    value = realism.kernel([[1.0, 2.0]], [[3.0, 4.0], [0.0, 0.0]])
+    value = kid.kernel([[1.0, 2.0]], [[3.0, 4.0], [0.0, 0.0]])
     np.testing.assert_allclose(value, [[(11 / 2 + 1) ** 3, 1]])
 
 
@@ -52,22 +52,22 @@ def test_mmd2_equals_brute_force():
         for one in (x, y)
     ]
     across = np.mean([brute_force_kernel(a, b) for a, b in itertools.product(x, y)])
-    np.testing.assert_allclose(realism.mmd2(x, y), sum(inside) - 2 * across)
+    np.testing.assert_allclose(kid.mmd2(x, y), sum(inside) - 2 * across)
 
 
 def test_kid_is_the_mean_over_all_halves():
     """Of the coloured photos of one half and the true ones of the other, by brute force."""
     true, pred = TRUE[:6], PRED[:6]
     halves = [list(half) for half in itertools.combinations(range(6), 3)]
-    values = [realism.mmd2(pred[half], np.delete(true, half, axis=0)) for half in halves]
-    np.testing.assert_allclose(realism.kid(true, pred)[0], np.mean(values))
+    values = [kid.mmd2(pred[half], np.delete(true, half, axis=0)) for half in halves]
+    np.testing.assert_allclose(kid.kid(true, pred)[0], np.mean(values))
 
 
 def test_mmd2_of_gaussians_is_unbiased():
     """The same distribution has 0 in the mean, others what the closed form says."""
     for mean, deviation in [(0, 1), (0.5, 1.2)]:
         draws = np.random.default_rng(1).normal(size=(2, 3000, 20, 1))
-        values = [realism.mmd2(x, mean + deviation * y) for x, y in zip(*draws, strict=True)]
+        values = [kid.mmd2(x, mean + deviation * y) for x, y in zip(*draws, strict=True)]
         error = np.std(values) / np.sqrt(len(values))
         assert abs(np.mean(values) - closed_form(mean, deviation)) < 3 * error
         assert np.mean(np.array(values) < 0) > 0.1 or mean  # unbiased: below 0 now and then
@@ -80,7 +80,7 @@ def test_closed_forms_agree_where_both_hold():
 def test_kid_of_dependent_gaussians_is_unbiased_and_its_interval_covers():
     expected, values, covered = closed_form_of_shift(0.3, 16), [], []
     for seed in range(150):
-        value, low, high = realism.kid(*gaussians(50, 0.3, seed))
+        value, low, high = kid.kid(*gaussians(50, 0.3, seed))
         values.append(value)
         covered.append(low <= expected <= high)
     assert abs(np.mean(values) - expected) < 3 * np.std(values) / np.sqrt(len(values))
@@ -90,7 +90,7 @@ def test_kid_of_dependent_gaussians_is_unbiased_and_its_interval_covers():
 def test_interval_near_zero_is_wide_rather_than_narrow():
     covered = []
     for seed in range(100):
-        _, low, high = realism.kid(*gaussians(40, 0.0, seed))
+        _, low, high = kid.kid(*gaussians(40, 0.0, seed))
         covered.append(low <= 0 <= high)
     assert np.mean(covered) >= 0.93
 
@@ -99,24 +99,24 @@ def test_photos_as_good_as_real_lie_on_the_floor_and_shifted_ones_above():
     random = np.random.default_rng(2)
     true, good = random.normal(size=(2, 60, 8))
     features = {"truth": true, "good": good, "shifted": good + 1}
-    table = realism.table(features).set_index("model")
+    table = kid.table(features).set_index("model")
     assert list(table) == ["kid", "kid_low", "kid_high"]
     assert table.kid_low["truth"] < 0 < table.kid_high["truth"]
     assert abs(table.kid["truth"]) < 0.2 * (table.kid_high["truth"] - table.kid_low["truth"])
     assert table.kid["good"] < table.kid_high["truth"] < table.kid_low["shifted"]
-    np.testing.assert_allclose(table.kid["good"], 1000 * realism.kid(true, good)[0])
+    np.testing.assert_allclose(table.kid["good"], 1000 * kid.kid(true, good)[0])
 
 
 def test_identical_photos_have_no_distance():
-    assert realism.kid(TRUE, TRUE) == pytest.approx((0, 0, 0), abs=1e-12)
+    assert kid.kid(TRUE, TRUE) == pytest.approx((0, 0, 0), abs=1e-12)
 
 
 def test_pairs_of_rows_are_nearer_than_their_intervals_say():
     true, one = gaussians(150, 0.6, 3)
     features = {"truth": true, "cnn": one, "gan": one - 0.02}
-    result = realism.paired_difference(features, "gan", "cnn")
+    result = kid.paired_difference(features, "gan", "cnn")
     assert list(result) == ["difference", "low", "high", "effect_size", "photos"]
-    ends = {name: realism.kid(true, features[name]) for name in ("cnn", "gan")}
+    ends = {name: kid.kid(true, features[name]) for name in ("cnn", "gan")}
     assert ends["gan"][2] > ends["cnn"][1] and result["high"] < 0  # they overlap, the pair is sure
     expected = 1000 * (ends["gan"][0] - ends["cnn"][0])
     np.testing.assert_allclose(result["difference"], expected)
@@ -124,54 +124,54 @@ def test_pairs_of_rows_are_nearer_than_their_intervals_say():
 
 
 def test_too_few_photos_have_no_value():
-    assert np.isnan(realism.mmd2(TRUE, PRED[:1]))
-    assert np.isnan(realism.kid(TRUE[:1], PRED[:1])).all()
-    assert np.isnan(realism.floor(TRUE[:3])).all()
-    assert np.isfinite(realism.kid(TRUE[:2], PRED[:2])).all()
-    assert np.isfinite(realism.floor(TRUE[:4])).all()
-    table = realism.table({"truth": TRUE[:1], "cnn": PRED[:1]})
+    assert np.isnan(kid.mmd2(TRUE, PRED[:1]))
+    assert np.isnan(kid.kid(TRUE[:1], PRED[:1])).all()
+    assert np.isnan(kid.floor(TRUE[:3])).all()
+    assert np.isfinite(kid.kid(TRUE[:2], PRED[:2])).all()
+    assert np.isfinite(kid.floor(TRUE[:4])).all()
+    table = kid.table({"truth": TRUE[:1], "cnn": PRED[:1]})
     assert table[["kid", "kid_low", "kid_high"]].isna().all(axis=None)
-    difference = realism.paired_difference({"truth": TRUE[:1], "cnn": PRED[:1]}, "cnn", "truth")
+    difference = kid.paired_difference({"truth": TRUE[:1], "cnn": PRED[:1]}, "cnn", "truth")
     assert np.isnan(difference["low"])
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="pred: expected"):
-        realism.kid(TRUE, PRED[:3])
+        kid.kid(TRUE, PRED[:3])
     with pytest.raises(ValueError, match="expected features"):
-        realism.mmd2(TRUE, PRED[:, :3])
+        kid.mmd2(TRUE, PRED[:, :3])
 
 
 def test_large_photos_are_reduced_and_small_ones_left_alone():
     small = RANDOM.integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
-    assert realism.reduced(small) is small
+    assert kid.reduced(small) is small
     large = np.full((2, 200, 100, 3), 77, np.uint8)
-    np.testing.assert_array_equal(realism.reduced(large), np.full((2, 96, 48, 3), 77))
-    assert realism.reduced(large[:0]).shape == (0, 96, 48, 3)
+    np.testing.assert_array_equal(kid.reduced(large), np.full((2, 96, 48, 3), 77))
+    assert kid.reduced(large[:0]).shape == (0, 96, 48, 3)
     stripes = np.zeros((1, 192, 192, 3), np.uint8)
     stripes[:, ::2] = 200  # antialiased: no moiré
-    assert np.abs(realism.reduced(stripes)[:, 4:-4].astype(int) - 100).max() <= 2
+    assert np.abs(kid.reduced(stripes)[:, 4:-4].astype(int) - 100).max() <= 2
     expected = Image.fromarray(stripes[0]).resize((96, 96), Image.Resampling.LANCZOS)
-    np.testing.assert_array_equal(realism.reduced(stripes)[0], np.asarray(expected))
+    np.testing.assert_array_equal(kid.reduced(stripes)[0], np.asarray(expected))
 
 
 def test_features_are_the_mean_of_the_last_convolution(xception, monkeypatch):
     monkeypatch.setattr(xception, "weights_used", "imagenet")
     photos = RANDOM.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    found = realism.features(xception, {"truth": photos, "cnn": photos[:1]})
+    found = kid.features(xception, {"truth": photos, "cnn": photos[:1]})
     expected = xception(keras.applications.xception.preprocess_input(photos.astype(np.float32)))
     expected = np.asarray(expected).mean(axis=(1, 2))
     assert found["truth"].shape == (3, 2048) and found["truth"].dtype == np.float32
     np.testing.assert_allclose(found["truth"], expected, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(found["cnn"], expected[:1], rtol=1e-3, atol=1e-5)
     with pytest.raises(ValueError, match="cnn: expected at least one photo"):
-        realism.features(xception, {"cnn": photos[:0]})
+        kid.features(xception, {"cnn": photos[:0]})
 
 
 def test_features_of_random_weights_have_the_scale_of_the_truth(xception):
     assert xception.weights_used == "random"
     photos = RANDOM.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
-    found = realism.features(xception, {"cnn": photos[:2], "truth": photos})
+    found = kid.features(xception, {"cnn": photos[:2], "truth": photos})
     np.testing.assert_allclose(found["truth"].mean(axis=0), 0, atol=1e-4)
     assert found["truth"].var(axis=0).mean() == pytest.approx(1, rel=1e-3)
     np.testing.assert_allclose(found["cnn"], found["truth"][:2], atol=1e-2)
@@ -181,6 +181,6 @@ def test_pairs_together_are_as_one_by_one():
     random = np.random.default_rng(5)
     features = {name: random.normal(size=(12, 6)) for name in ("truth", "cnn", "gan", "gray")}
     pairs = [("cnn", "gray"), ("gan", "cnn"), ("gan", "gray")]
-    together = realism.paired_differences(features, pairs, 3)
-    assert together == [realism.paired_difference(features, *pair, 3) for pair in pairs]
-    assert realism.paired_differences(features, []) == []
+    together = kid.paired_differences(features, pairs, 3)
+    assert together == [kid.paired_difference(features, *pair, 3) for pair in pairs]
+    assert kid.paired_differences(features, []) == []

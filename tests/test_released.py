@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from lib import checkpoints, lab, models, released
+from lib import checkpoint, lab, models, released
 
 XCEPTIONS = ["xception", "xception_skips", "generator_xception"]
 
@@ -59,11 +59,11 @@ def test_the_encoder_is_left_out_and_comes_back(small, file, tmp_path, name):
     encoder = network.get_layer("xception")
     assert kept == network.count_params() - encoder.count_params()
     assert path.stat().st_size < 2.2 * kept + 100_000  # of which the configuration
-    digest = checkpoints.weights_digest(encoder)
+    digest = checkpoint.weights_digest(encoder)
     expected = {"layer": "xception", "weights": "file", "digest": digest}
     assert released.missing_weights(path) == expected
     again = released.read(path, file)
-    assert checkpoints.weights_digest(again.get_layer("xception")) == digest
+    assert checkpoint.weights_digest(again.get_layer("xception")) == digest
     assert not again.get_layer("xception").trainable_weights
     np.testing.assert_allclose(ab(again), ab(network), atol=0.1)
 

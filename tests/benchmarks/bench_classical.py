@@ -33,7 +33,7 @@ def by_superlu(lightness, given, ab):
     from scipy import sparse
     from scipy.sparse import linalg
 
-    from lib import scribbles
+    from lib.classical import scribbles
 
     known, colors = given.ravel(), ab.reshape(-1, 2) * given.reshape(-1, 1)
     rows = scribbles.weights(lightness)[~known]
@@ -46,7 +46,7 @@ def by_superlu(lightness, given, ab):
 
 def compare(values, given):
     """Print both ways to solve, by turns; values (N, H, W, 3) CIELAB."""
-    from lib import scribbles
+    from lib.classical import scribbles
 
     used = {scribbles.levin: np.zeros(2), by_superlu: np.zeros(2)}
     apart = 0.0
@@ -73,7 +73,10 @@ def compare(values, given):
 
 def main():
     sys.path.insert(0, str(ROOT))
-    from lib import classical, lab, scenes, scribbles
+    from lib import lab
+    from lib.classical import by_example as classical
+    from lib.classical import scribbles
+    from lib.data import scenes
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=1400, help="to colour")

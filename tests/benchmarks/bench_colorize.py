@@ -53,7 +53,10 @@ def timed(run):
 
 def main():
     sys.path.insert(0, str(ROOT))
-    from lib import color_cli, colorize, models, photo_files, photo_sources
+    from lib import models
+    from lib.colorize import command as color_cli
+    from lib.colorize import photo as colorize
+    from lib.colorize import photo_files, photo_sources
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
@@ -130,7 +133,8 @@ def record(total, count):
 
 def steps(file, out, network):
     """Print what the parts of one photo cost."""
-    from lib import colorize, photo_files
+    from lib.colorize import photo as colorize
+    from lib.colorize import photo_files
 
     photo, about = photo_files.read(file)
     view, predict = colorize.view(photo, network), colorize.Predictor(network)

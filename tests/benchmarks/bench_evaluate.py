@@ -61,7 +61,7 @@ def main():
     import numpy as np
     from skimage import data, transform
 
-    from lib import evaluate, models, pixels, realism
+    from lib import evaluate, models, pixels
 
     keras.utils.set_random_seed(0)
     large = transform.resize(data.astronaut(), (2 * options.size,) * 2, anti_aliasing=True)
@@ -74,7 +74,7 @@ def main():
     ab = 0.7 * np.asarray(to_lab(rgb))[..., 1:] + 3
     table = {f"row {number}": lambda part, _: ab[part] for number in range(ROWS)}
     xception = models.load_xception(None)
-    small = realism.reduced(rgb)
+    small = kid.reduced(rgb)
     networks = {
         "cnn": models.build_cnn(),
         "autoencoder": models.build_autoencoder(options.size),
@@ -84,7 +84,7 @@ def main():
     work = {
         "usual loop": (1, lambda: usual_loop(rgb[:8], ab[:8]), 8),
         "measures": (ROWS + 1, lambda: evaluate.measure(photos, rows, table), len(rgb)),
-        "KID features": (1, lambda: realism.features(xception, {"truth": small}), len(rgb)),
+        "KID features": (1, lambda: kid.features(xception, {"truth": small}), len(rgb)),
     }
     lightness = np.asarray(to_lab(rgb[: evaluate.BATCH]))[..., :1]
     for name, network in networks.items():

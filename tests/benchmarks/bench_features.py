@@ -26,7 +26,8 @@ def measure(name, size, rounds):
 
     import numpy as np
 
-    from lib import features, models, scenes, train
+    from lib import features, models, train
+    from lib.data import scenes
 
     count = PHOTOS[size]
     images = scenes.draw(range(count + count // 4), size)

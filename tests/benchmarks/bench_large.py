@@ -52,7 +52,8 @@ def main():
     from PIL import Image
     from skimage import data
 
-    from lib import colorize, quiet_startup
+    from lib import quiet_startup
+    from lib.colorize import photo as colorize
 
     with quiet_startup():
         from lib import models

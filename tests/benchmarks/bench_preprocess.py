@@ -29,7 +29,7 @@ LOOP = 60  # photos a round
 
 def prepare(folder, size, number):
     """Ours: the photos of one folder."""
-    from lib import preprocess
+    from lib.data import preprocess
 
     out = Path(folder) / f"out{number}"
     photos = preprocess.prepare("folder", folder, size, raw=out, processed=out)

@@ -59,7 +59,7 @@ def own_memory(every=0.02):
 
 def prepare(folder, out, size):
     """Prepare the photos of a folder."""
-    from lib import preprocess
+    from lib.data import preprocess
 
     with own_memory() as memory:
         told = common.repeat(
@@ -73,7 +73,8 @@ def epoch(store, count, _):
     from lib import quiet_startup
 
     with quiet_startup():
-        from lib import models, preprocess, train
+        from lib import models, train
+        from lib.data import preprocess
     import numpy as np
 
     train.prepare_device(0)
@@ -95,7 +96,8 @@ def evaluate(store, count, _):
     from lib import quiet_startup
 
     with quiet_startup():
-        from lib import evaluate, models, preprocess
+        from lib import evaluate, models
+        from lib.data import preprocess
     import numpy as np
 
     photos = preprocess.load(store)
@@ -198,7 +200,7 @@ def draw(points, words):
     """The figure: seconds above and memory below, along photos (left) and pixels (right)."""
     import numpy as np
 
-    from lib.style import BLUE, GRAY, GREEN, RED, WIDTH, blank
+    from lib.figures.style import BLUE, GRAY, GREEN, RED, WIDTH, blank
 
     looks = zip(TASKS, [GREEN, BLUE, RED], ["s", "o", "^"], strict=True)
     labels = {
@@ -257,7 +259,8 @@ def main():
     if options.serve:
         common.serve({}, {options.serve: globals()[options.serve]})
         return
-    from lib import files, style
+    from lib import files
+    from lib.figures import style
 
     points, paper = measure(sorted(options.photos), sorted(options.sizes)), estimate()
     hours = [f"{hours:.1f} h at {rate}" for rate, hours in paper["hours_at_tflops"].items()]

@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from lib import files, provenance  # noqa: E402
+from lib import files  # noqa: E402
+from lib.study import provenance  # noqa: E402
 
 TABLE = ROOT / "results" / "benchmarks.csv"
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "pillow", "papermill")

@@ -44,7 +44,7 @@ def _write(folder, numbers):
     import numpy as np
     from PIL import Image
 
-    from lib import scenes
+    from lib.data import scenes
 
     files, first = [], numbers[0] // TURNS
     many = scenes.draw(range(first, numbers[-1] // TURNS + 1), DRAWN)

@@ -1,0 +1,256 @@
+"""Colour videos and animated GIFs: picture by picture, with colours that keep still.
+
+Each picture is coloured as a photo is. A network answers a little differently to each of two nearly
+equal pictures, which the eye sees as flicker, so ab is averaged over time before it is enlarged:
+at each place of the small copy for as long as L stays the same there, and anew after a scene cut.
+Sound is copied, frame rate and time stamps are kept, and a rotation in the metadata is applied.
+Only a few pictures are held in memory. Videos need PyAV; GIFs are read and written by Pillow.
+
+A result has 8 bits a channel, in H.264 (mp4, m4v, mov, mkv), VP9 (webm) or MPEG-4 (avi), and an
+even number of pixels a side: the last row or column is repeated if need be.
+"""
+
+import contextlib
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from lib.colorize import photo as colorize
+from lib.files import replacing
+
+SMOOTHING = 0.9  # share of the past in ab where nothing changes
+SAME = 4.0  # CIELAB units: a change of L by this much is taken for another thing
+CUT = 12.0  # CIELAB units: a mean change of L by this much is another scene
+PIXELS = 8 << 20  # of the pictures that are worked on at once
+TALL = 720  # rows; from here on colours are coded by BT.709, below by BT.601
+X264 = ("libx264", {"crf": "18", "preset": "medium", "rc-lookahead": "20"})
+VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"})
+CODECS = {".webm": VP9, ".avi": ("mpeg4", {"qmin": "2", "qmax": "3"})}
+BT709, BT601 = ("ITU709", 1), ("ITU601", 6)  # name for the conversion, number in the file
+MISSING = "videos need PyAV: install it by `pip install av`"
+
+
+class Smoother:
+    """Averages ab over time, picture after picture of one size.
+
+    Each place of the copy holds a mean of ab and of L, and the number of pictures in it. A new
+    picture enters with a weight of one over that number, but at least 1 - `strength`. Where L
+    differs from its mean, the number shrinks by exp(-(difference / SAME)^2), so that what moves
+    takes its new colours with it. The median difference is taken off first: a change of exposure,
+    frequent in old films, is no motion. After a cut everything begins anew.
+    """
+
+    def __init__(self, strength=SMOOTHING):
+        if not 0 <= strength <= 1:
+            raise ValueError(f"smoothing: expected 0 to 1, got {strength}")
+        self.strength, self.lightness, self.ab, self.count = strength, None, None, 0.0
+
+    def __call__(self, lightness, ab):
+        """Smooth ab (h, w, 2) of a picture whose L is `lightness` (h, w); gives float32."""
+        if self.lightness is not None:
+            change = lightness - self.lightness
+            moved = np.abs(change - np.median(change))
+            same = np.exp(-((moved / SAME) ** 2)) if np.abs(change).mean() < CUT else 0 * moved
+            self.count = self.count * same
+            past = np.minimum(self.strength, self.count / (self.count + 1))
+            lightness = past * self.lightness + (1 - past) * lightness
+            ab = past[..., None] * self.ab + (1 - past[..., None]) * ab
+        self.lightness, self.ab, self.count = lightness, np.float32(ab), self.count + 1
+        return self.ab
+
+
+def color_pictures(
+    pictures, network, render_factor=None, saturation=1.0, square=False, smoothing=SMOOTHING
+):
+    """Colour the pictures of one film.
+
+    Parameters
+    ----------
+    pictures : iterable of (array, anything)
+        Arrays are uint8 photos as `colorize.colorize` takes them, all of one size.
+    network, render_factor, saturation, square
+        As for `colorize.colorize`.
+    smoothing : float, 0 to 1
+        0 colours each picture by itself.
+
+    Yields
+    ------
+    (array, anything)
+        In order; uint8 RGB, or RGBA. A few pictures are read ahead.
+    """
+    smooth, predict, pictures = Smoother(smoothing), colorize.Predictor(network), iter(pictures)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        while ahead := list(itertools.islice(pictures, 1)):
+            count = min(colorize.TOGETHER, PIXELS // ahead[0][0][..., 0].size)
+            ahead += itertools.islice(pictures, max(0, count - 1))
+            photos, others = zip(*ahead, strict=True)
+            look = [(photo, network, render_factor, square) for photo in photos]
+            views = list(threads.map(colorize.view, *zip(*look, strict=True)))
+            predicted = predict(views) * saturation
+            smoothed = [smooth(*pair) for pair in zip(views, predicted, strict=True)]
+            each = [1 if len(photos) > 1 else None] * len(photos)
+            colored = threads.map(colorize.paint, photos, views, smoothed, each)
+            yield from zip(colored, others, strict=True)
+
+
+def color_film(source, result, network, *choices, **named):
+    """Colour a video or an animated GIF, and write it whole or not at all.
+
+    Parameters
+    ----------
+    source, result : path-like
+        A video of any kind that FFmpeg reads, to mp4, m4v, mov, mkv, webm or avi; or a GIF to a
+        GIF.
+    network, *choices, **named
+        As for `color_pictures`.
+
+    Raises
+    ------
+    ValueError
+        If the video is truncated or has no pictures, or PyAV is missing.
+    OSError
+        If it cannot be read or written.
+    """
+    source, result = Path(source), Path(result)
+    write = _write_gif if source.suffix.lower() == ".gif" else _write_video
+    write(source, result, lambda pictures: color_pictures(pictures, network, *choices, **named))
+
+
+def _write_gif(source, result, color):
+    with Image.open(source) as image, replacing(result) as part:
+        try:
+            numbers, about = range(image.n_frames), {}
+            about["duration"] = [_at(image, n).info.get("duration", 0) for n in numbers]
+        except Exception as error:  # of several kinds
+            raise ValueError(f"truncated, or no whole GIF: {error}") from None
+        about |= {"loop": image.info["loop"]} if "loop" in image.info else {}
+        about |= {"disposal": 2} if image.has_transparency_data else {}
+        kind = "RGBA" if image.has_transparency_data else "RGB"
+        bar = tqdm(numbers, source.name, unit="picture", disable=None, leave=False)
+        pictures = ((np.asarray(_at(image, n).convert(kind)), None) for n in bar)
+        colored = (Image.fromarray(photo) for photo, _ in color(pictures))
+        next(colored).save(part, "GIF", save_all=True, append_images=colored, **about)
+
+
+def _at(image, number):
+    image.seek(number)
+    return image
+
+
+def _write_video(source, result, color):
+    try:
+        import av
+    except ImportError:
+        raise ValueError(MISSING) from None
+    count, turns = _examined(source, av)
+    with contextlib.ExitStack() as files:
+        film = files.enter_context(av.open(str(source)))
+        part = files.enter_context(replacing(result))
+        new = files.enter_context(av.open(str(part), "w"))
+        new.metadata.update(film.metadata)
+        stream = _picture_stream(new, film.streams.best("video"), result.suffix.lower(), turns)
+        sounds = {sound.index: _sound_stream(new, sound) for sound in film.streams.audio}
+        bar = tqdm(total=count, desc=source.name, unit="picture", disable=None, leave=False)
+        files.enter_context(bar)
+        base = film.streams.best("video").time_base
+        conversion = BT709 if stream.height >= TALL else BT601
+        for rgb, (time, length) in color(_pictures(film, new, sounds, turns)):
+            odd = [(0, side % 2) for side in rgb.shape[:2]]
+            frame = av.VideoFrame.from_ndarray(np.pad(rgb, [*odd, (0, 0)], "edge"), "rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=conversion[0])
+            frame.pts, frame.duration, frame.time_base = time, length, base
+            new.mux(stream.encode(frame))
+            bar.update()
+        new.mux(stream.encode(None))
+
+
+def _examined(source, av):
+    """Number of pictures, and quarter turns to the left that make them upright.
+
+    Raises ValueError if there are none, or if the video ends before its header says it does.
+    """
+    with av.open(str(source)) as film:
+        picture, count, end = film.streams.best("video"), 0, 0.0
+        if picture is None:
+            raise ValueError("expected a video, got a file without pictures")
+        for packet in film.demux():
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None:
+                end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
+                count += packet.stream.index == picture.index
+        length = (film.duration or 0) / av.time_base
+        end -= (film.start_time or 0) / av.time_base
+        if count < 0.97 * picture.frames - 1 or end < 0.97 * length - 0.2:
+            raise ValueError(f"truncated: it ends after {end:.1f} of {length:.1f} seconds")
+        film.seek(0)
+        first = next(film.decode(picture), None)
+        if first is None:
+            raise ValueError("expected a video, got one whose pictures cannot be decoded")
+        return count, round(first.rotation / 90) % 4
+
+
+def _pictures(film, new, sounds, turns):
+    """Decode the pictures, upright, with time and length; on the way the sound is written."""
+    picture = film.streams.best("video")
+    picture.thread_type = "AUTO"
+    size = {"width": picture.width, "height": picture.height}
+    last, step = None, 1 / (picture.average_rate or 25) / picture.time_base
+    for packet in film.demux(picture, *film.streams.audio):
+        if packet.stream.index in sounds:
+            _write_sound(packet, new, sounds[packet.stream.index])
+            continue
+        for frame in packet.decode():
+            time = frame.dts if frame.pts is None else frame.pts
+            if last is not None and (time is None or time <= last):  # avi, of H.264 in particular
+                time = last + max(1, round(step))
+            last = time
+            rgb = frame.reformat(format="rgb24", **size).to_ndarray()
+            yield np.rot90(rgb, turns), (time, frame.duration)
+
+
+def _picture_stream(new, picture, suffix, turns):
+    """The stream that the coloured pictures are coded into."""
+    codec, options = CODECS.get(suffix, X264)
+    rate = picture.average_rate or picture.guessed_rate or Fraction(25)
+    stream = new.add_stream(codec, rate=rate, options=options)
+    size = (picture.width, picture.height)
+    width, height = size if turns % 2 == 0 else size[::-1]
+    stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+    context, shape = stream.codec_context, picture.sample_aspect_ratio
+    if suffix != ".avi":  # which knows a constant rate only
+        context.time_base = picture.time_base
+    if shape:
+        context.sample_aspect_ratio = 1 / shape if turns % 2 else shape
+    number = (BT709 if stream.height >= TALL else BT601)[1]
+    context.colorspace = context.color_primaries = context.color_trc = number
+    context.color_range = 1  # 16..235
+    return stream
+
+
+def _sound_stream(new, sound):
+    """A stream for the sound: a copy, or of the container's own codec where it must be."""
+    if sound.codec_context.codec.canonical_name in new.supported_codecs:
+        stream = new.add_stream_from_template(sound)
+    else:
+        codec = {"opus": "libopus", "vorbis": "libvorbis"}
+        codec = codec.get(new.default_audio_codec, new.default_audio_codec)
+        stream = new.add_stream(codec, rate=sound.rate)
+    stream.metadata.update(sound.metadata)
+    return stream
+
+
+def _write_sound(packet, new, stream):
+    if stream.codec_context is None or not stream.codec_context.is_encoder:
+        if packet.dts is not None:
+            packet.stream = stream
+            new.mux(packet)
+        return
+    frames = packet.decode() if packet.size else [*packet.decode(), None]
+    for frame in frames:
+        new.mux(stream.encode(frame))

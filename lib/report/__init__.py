@@ -1,0 +1,5 @@
+"""The report of a study: one page, its sentences, the paper statement by statement."""
+
+from lib.report.page import build
+
+__all__ = ["build"]

@@ -1,0 +1,239 @@
+"""Colouring photos as arrays: size, L, gamut, bit depth, alpha, what the network sees."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from lib import lab, models
+from lib.colorize import gamut, photo_files
+from lib.colorize import photo as c
+
+
+class Paint:
+    """A network that gives one colour everywhere, or that of a function of lightness_scaled."""
+
+    def __init__(self, ab=(40.0, -30.0), size=None):
+        self.ab, self.input_shape, self.seen = ab, (None, size, size, 1), []
+
+    def __call__(self, lightness_scaled, training=None):
+        scaled = np.asarray(lightness_scaled)
+        self.seen.append(scaled.shape[1:3])
+        ab = self.ab(scaled) if callable(self.ab) else np.ones_like(scaled) * self.ab
+        return np.asarray(ab / lab.AB_SCALE, np.float32)
+
+
+def wild(scaled):
+    """Colours at random, most of them beyond sRGB."""
+    return np.random.default_rng(0).normal(0, 70, (*scaled.shape[:3], 2))
+
+
+def lightness(photo):
+    photo = photo if photo.dtype == np.uint8 else np.float32(photo / 65535)
+    photo = photo[..., :3] if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
+    return np.asarray(lab.rgb_to_lab(photo))[..., 0]
+
+
+def noise(shape, dtype=np.uint8):
+    return np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+@pytest.fixture(scope="module")
+def cnn():
+    return models.build_cnn(8)
+
+
+@pytest.mark.parametrize(
+    ("size", "factor", "square", "expected"),
+    [
+        ((480, 640), 12, False, (192, 256)),
+        ((640, 480), 12, False, (256, 192)),
+        ((100, 150), 12, False, (112, 160)),  # never above the photo, rounded up
+        ((10, 12), 12, False, (32, 32)),
+        ((480, 640), 12, True, (192, 192)),
+        ((1000, 20000), 8, False, (128, 384)),  # a panorama is squeezed
+        ((8, 5000), 40, False, (32, 96)),
+    ],
+)
+def test_size_of_the_copy(size, factor, square, expected):
+    assert tuple(c.copy_size(size, factor, square)) == expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(61, 83), (61, 83, 3), (83, 61, 4), (8, 400)])
+def test_same_size_same_depth_alpha_kept(shape, dtype):
+    photo = noise(shape, dtype)
+    colored = c.colorize(photo, Paint())
+    assert colored.dtype == dtype
+    assert colored.shape == (*shape[:2], 4 if shape[2:] == (4,) else 3)
+    np.testing.assert_array_equal(colored[..., 3:], photo[..., 3:] if len(shape) == 3 else 0)
+
+
+# 0.5 levels of all three channels: at most 0.27 in L in 8 bits, 0.0011 in 16.
+@pytest.mark.parametrize(("dtype", "limit"), [(np.uint8, 0.28), (np.uint16, 0.0015)])
+@pytest.mark.parametrize("kind", ["noise", "gray", "photo"])
+def test_lightness_is_kept(kind, dtype, limit):
+    photo = {"noise": noise((200, 200, 3)), "gray": noise((200, 200)), "photo": data.astronaut()}
+    photo = photo[kind].astype(dtype) * dtype(np.iinfo(dtype).max // 255)
+    colored = c.colorize(photo, Paint(wild))
+    assert np.abs(lightness(colored) - lightness(photo)).max() < limit
+
+
+def test_saturation():
+    photo = data.camera()
+    gray = c.colorize(photo, Paint(wild), saturation=0)
+    np.testing.assert_array_equal(gray, np.repeat(photo[..., None], 3, axis=-1))
+    chroma = []
+    for saturation in (0.5, 1.0):
+        values = np.asarray(lab.rgb_to_lab(c.colorize(photo, Paint((10, 5)), None, saturation)))
+        chroma.append(np.median(np.hypot(values[..., 1], values[..., 2])))
+    assert chroma[1] == pytest.approx(np.hypot(10, 5), abs=0.2)
+    assert chroma[1] == pytest.approx(2 * chroma[0], rel=0.03)
+
+
+def test_black_and_white_stay():
+    photo = np.repeat(np.uint8([0, 255]), 32 * 16).reshape(32, 32)
+    assert (c.colorize(photo, Paint()) == photo[..., None]).all()
+
+
+def test_gamut_factor_is_the_largest():
+    rng = np.random.default_rng(0)
+    light = rng.uniform(1, 99, 20000).astype(np.float32)
+    ab = rng.normal(0, 60, (2, 20000)).astype(np.float32)
+    factor = gamut.gamut_factor(light, ab)
+    shown = np.stack([light, *(ab * factor)], axis=-1)
+    again = np.asarray(lab.rgb_to_lab(np.asarray(lab.lab_to_rgb(shown))))
+    np.testing.assert_allclose(again, shown, atol=0.02)  # nothing was clipped
+    assert 0.2 < (factor < 1).mean() < 0.9
+    less = factor < 1
+    more = np.stack([light, *(ab * (factor + 2 / 4096))], axis=-1)[less]
+    rgb = np.asarray(lab.lab_to_rgb(more))
+    assert ((rgb == 0) | (rgb == 1)).any(axis=-1).all()  # a little more is clipped
+    assert (gamut.gamut_factor(light, ab * 0) == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_fast_formulas_agree_with_lab(dtype):
+    photo = noise((100, 1000, 3), dtype)
+    peak = np.iinfo(dtype).max
+    np.testing.assert_allclose(gamut.lightness_of(photo, peak), lightness(photo), atol=2e-3)
+    values = np.asarray(lab.rgb_to_lab(np.float32(photo / peak))).reshape(-1, 3).T
+    linear = gamut.linear_rgb(values[0], values[1:])
+    expected = gamut.linear_levels(peak)[photo].reshape(-1, 3).T
+    np.testing.assert_allclose(linear, expected, atol=1e-5)
+
+
+def test_a_table_gives_the_rounded_level():
+    linear = np.random.default_rng(0).random(300000, dtype=np.float32) ** 3
+    linear = np.stack([linear, linear * 0.003, linear * 1.2 - 0.1])
+    exact = gamut._srgb(np.float64(linear.clip(0, 1)), 255)
+    off = np.floor(exact) != gamut._levels(linear, np.dtype(np.uint8))
+    assert np.abs(exact - np.rint(exact))[off].max() < 0.03  # only where rounding was that close
+    assert off.mean() < 0.02
+
+
+def test_strips_leave_no_seam(monkeypatch):
+    photo, net = data.coffee(), Paint(wild)
+    whole = c.colorize(photo, net)
+    monkeypatch.setattr(c, "STRIP", 5 * photo.shape[1])
+    again = c.colorize(photo, net)
+    np.testing.assert_allclose(np.int16(again), whole, atol=1)  # a level, where rounding was close
+    assert (again != whole).mean() < 1e-3
+
+
+def test_colour_follows_edges_and_stays_within_its_surroundings():
+    ys, xs = np.mgrid[:400, :400]
+    inside = (ys - 200) ** 2 + (xs - 205) ** 2 < 120**2
+    photo = np.where(inside, 180, 90).astype(np.uint8)
+    truth = np.where(inside[..., None], (10.0, 50.0), (-20.0, -15.0))
+
+    def blurred(scaled):  # what a good network would give at the size of the copy
+        part = (scaled - scaled.min()) / np.ptp(scaled)
+        return (-20.0, -15.0) + part * (30.0, 65.0)
+
+    colored = c.colorize(photo, Paint(blurred), render_factor=2)
+    ab = np.asarray(lab.rgb_to_lab(colored))[..., 1:]
+    maps = [Image.fromarray(np.float32(m)) for m in np.moveaxis(blurred(_copy(photo)), -1, 0)]
+    plain = np.stack([np.asarray(m.resize((400, 400), Image.BICUBIC)) for m in maps], axis=-1)
+    error, plain_error = (np.sqrt(np.mean((x - truth) ** 2)) for x in (ab, plain))
+    assert error < 0.75 * plain_error
+    assert ab.min() > -21 and ab.max() < 51
+
+
+def _copy(photo):
+    return np.asarray(lab.scale(lab.rgb_to_lab(photo_files.reduced(photo, 32, 32)))[0])
+
+
+def test_what_the_network_sees(cnn):
+    net = Paint()
+    c.colorize(data.coffee(), net)
+    c.colorize(data.coffee(), net, render_factor=4)
+    c.colorize(data.coffee(), net, render_factor=4, square=True)
+    assert net.seen == [(192, 288), (64, 96), (64, 64)]
+    fixed = Paint(size=48)
+    assert c.colorize(data.coffee(), fixed).shape == data.coffee().shape
+    assert fixed.seen == [(48, 48)]
+
+
+def test_many_views_one_answer(cnn, monkeypatch):
+    monkeypatch.setattr(c, "SEEN", 4)
+    views = [c.view(noise((64, 96)) // (1 + n), cnn) for n in range(11)]
+    expected = np.concatenate([c.Predictor(cnn)([view]) for view in views])
+    predict = c.Predictor(cnn)
+    found = np.concatenate([predict(views[:3]), predict(views[3:5]), predict(views[5:])])
+    assert list(predict.compiled) == [(64, 96)]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_the_rest_of_many_views_is_not_compiled_for_anew(cnn, monkeypatch):
+    monkeypatch.setattr(c, "SEEN", 1)
+    monkeypatch.setattr(c, "TOGETHER", 4)
+    views = [c.view(noise((64, 96)) // (1 + n), cnn) for n in range(6)]
+    expected = np.concatenate([c.Predictor(cnn)([view]) for view in views])
+    predict, counts = c.Predictor(cnn), []
+    predict.compiled[64, 96] = lambda scaled: counts.append(len(scaled)) or cnn(scaled)
+    np.testing.assert_allclose(predict(views), expected, atol=1e-3)
+    np.testing.assert_allclose(predict(views[5:]), expected[5:], atol=1e-3)
+    assert counts == [4, 4, 4]
+
+
+@pytest.mark.parametrize("build", [lambda: models.build_generator(8), lambda: models.build_cnn(8)])
+def test_networks_take_photos_of_all_shapes(build):
+    network = build()
+    for shape in [(50, 70), (90, 40), (33, 33)]:
+        assert c.colorize(noise(shape), network).shape == (*shape, 3)
+
+
+def test_autoencoder():
+    network = models.build_autoencoder(32, filters=4, code=8)
+    assert c.colorize(data.coffee(), network).shape == data.coffee().shape
+
+
+def test_own_colours_are_not_looked_at():
+    color = data.astronaut()
+    gray = np.asarray(lab.lab_to_rgb(np.asarray(lab.rgb_to_lab(color)) * [1, 0, 0]))
+    gray = np.rint(gray * 255).astype(np.uint8)
+    one, other = (np.int16(c.colorize(photo, Paint())) for photo in (color, gray))
+    assert np.abs(one - other).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("photo", "options", "word"),
+    [
+        (np.zeros((20, 20), np.float32), {}, "float32"),
+        (np.zeros((20, 20, 2), np.uint8), {}, "20 x 20 x 2"),
+        (np.zeros((1, 5000), np.uint8), {}, "8 pixels a side"),
+        (np.zeros((20, 20), np.uint8), {"render_factor": 1}, "render_factor"),
+        (np.zeros((20, 20), np.uint8), {"render_factor": 4.5}, "render_factor"),
+        (np.zeros((20, 20), np.uint8), {"saturation": -1}, "saturation"),
+        (np.zeros((20, 20), np.uint8), {"saturation": np.nan}, "saturation"),
+    ],
+)
+def test_wrong_arguments(photo, options, word):
+    with pytest.raises(ValueError, match=word):
+        c.colorize(photo, Paint(), **options)
+
+
+def test_a_network_that_gives_nan_is_refused():
+    with pytest.raises(ValueError, match="finite"):
+        c.colorize(noise((20, 20)), Paint((np.nan, 0)))

@@ -1,0 +1,183 @@
+"""Photo files of all kinds: bit depth, orientation, profiles, metadata, comparisons."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from skimage import data
+
+from lib.colorize.photo_files import compare, read, write
+
+
+def noise(shape, dtype=np.uint8):
+    return np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bits_are_written_and_read(tmp_path, suffix, channels):
+    photo = noise((37, 53, channels), np.uint16)
+    write(tmp_path / f"deep{suffix}", photo)
+    again, _ = read(tmp_path / f"deep{suffix}")
+    assert again.dtype == np.uint16
+    np.testing.assert_array_equal(again, photo)
+    write(tmp_path / "flat.png", (photo >> 8).astype(np.uint8))  # Pillow reads what we write
+    with Image.open(tmp_path / f"deep{suffix}") as image:
+        np.testing.assert_array_equal(np.asarray(image), read(tmp_path / "flat.png")[0])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bits_of_gray(tmp_path, suffix):
+    photo = noise((37, 53), np.uint16)
+    Image.fromarray(photo).save(tmp_path / f"scan{suffix}")
+    again, _ = read(tmp_path / f"scan{suffix}")
+    assert again.dtype == np.uint16
+    np.testing.assert_array_equal(again, photo)
+
+
+def test_floats(tmp_path):
+    photo = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)
+    for white in (1, 255, 65535):
+        Image.fromarray(photo * np.float32(white)).save(tmp_path / "float.tif")
+        np.testing.assert_allclose(read(tmp_path / "float.tif")[0], photo * 65535, atol=0.6)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "shape"),
+    [
+        ("1", ".png", (20, 30)),
+        ("L", ".jpg", (20, 30)),
+        ("LA", ".png", (20, 30, 4)),
+        ("P", ".gif", (20, 30, 3)),
+        ("RGB", ".webp", (20, 30, 3)),
+        ("RGBA", ".png", (20, 30, 4)),
+        ("CMYK", ".jpg", (20, 30, 3)),
+        ("YCbCr", ".tif", (20, 30, 3)),
+        ("RGB", ".bmp", (20, 30, 3)),
+        ("RGB", ".avif", (20, 30, 3)),
+        ("L", ".pgm", (20, 30)),
+    ],
+)
+def test_kinds_of_files(tmp_path, mode, suffix, shape):
+    picture = Image.fromarray(np.full((20, 30, 3), (200, 90, 40), np.uint8)).convert(mode)
+    picture.save(tmp_path / f"photo{suffix}")
+    photo, _ = read(tmp_path / f"photo{suffix}")
+    assert photo.dtype == np.uint8 and photo.shape == shape
+    if shape[2:] == (3,):
+        np.testing.assert_allclose(
+            photo[10, 15], (200, 90, 40), atol=14
+        )  # a palette has 256 colours
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_are_turned_upright_and_keep_their_exif(tmp_path, orientation):
+    photo = np.zeros((24, 40), np.uint8)
+    photo[:8, :8] = 255  # the corner that is top left when upright
+    stored = photo
+    turns = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (1, False)}
+    turns |= {7: (1, True), 8: (3, False), 1: (0, False)}
+    quarter, mirrored = turns[orientation]
+    stored = np.rot90(photo, quarter)
+    stored = stored[:, ::-1] if mirrored else stored
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "Maker"
+    exif.get_ifd(0x8769)[0x9003] = "1950:01:02 03:04:05"
+    Image.fromarray(np.ascontiguousarray(stored)).save(
+        tmp_path / "a.png", exif=exif, dpi=(300, 300)
+    )
+    again, about = read(tmp_path / "a.png")
+    np.testing.assert_array_equal(again, photo)
+    for suffix in (".png", ".jpg", ".tif", ".webp"):
+        write(tmp_path / f"b{suffix}", np.stack([photo] * 3, axis=-1), about)
+        with Image.open(tmp_path / f"b{suffix}") as image:
+            found = image.getexif()
+            assert found[0x010F] == "Maker" and 0x0112 not in found
+            assert found.get_ifd(0x8769)[0x9003].startswith("1950")
+            assert suffix == ".webp" or image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+            assert image.size == (40, 24)
+    write(tmp_path / "deep.png", np.zeros((9, 9, 3), np.uint16), about)
+    assert Image.open(tmp_path / "deep.png").getexif()[0x010F] == "Maker"
+
+
+def test_colour_profiles_are_converted(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = foreign_profile()
+    red = Image.fromarray(np.full((20, 20, 3), (220, 30, 40), np.uint8))
+    for profile, expected in (
+        (srgb, (220, 30, 40)),
+        (swapped, (40, 30, 220)),
+        (b"no", (220, 30, 40)),
+    ):
+        red.save(tmp_path / "red.png", icc_profile=profile)
+        np.testing.assert_allclose(read(tmp_path / "red.png")[0][0, 0], expected, atol=4)
+
+
+def foreign_profile():
+    """sRGB with red and blue swapped."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace("sRGB".encode("utf-16-be"), "RGBs".encode("utf-16-be"))
+    swapped = swapped.replace(b"rXYZ", b"tmpX", 1).replace(b"bXYZ", b"rXYZ", 1)
+    return swapped.replace(b"tmpX", b"bXYZ", 1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_profiles_of_16_bits_are_converted_in_16_bits(tmp_path, suffix):
+    ys, xs = np.mgrid[:64, :64].astype(np.uint16)
+    photo = np.stack([1000 * ys, 20000 + 8 * xs, 60000 - 900 * ys], axis=-1).astype(np.uint16)
+    write(tmp_path / f"deep{suffix}", photo, {"icc_profile": foreign_profile()})
+    again, about = read(tmp_path / f"deep{suffix}")
+    assert again.dtype == np.uint16
+    np.testing.assert_allclose(again, np.int64(photo[..., ::-1]), atol=400)  # 1.6 levels of 8 bits
+    assert len(np.unique(again[:, :, 1])) == 64  # 8 bits would leave 3
+    assert "sRGB" in ImageCms.getProfileDescription(
+        ImageCms.ImageCmsProfile(io.BytesIO(about["icc_profile"]))
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_profile_words_and_xmp_are_carried_over(tmp_path, suffix, dtype):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/'
+    xmp += b'1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.'
+    xmp += b'com/tiff/1.0/" tiff:Orientation="6" tiff:Make="M"/></rdf:RDF></x:xmpmeta>'
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    picture = Image.fromarray(noise((20, 30, 3)))
+    options = {"exif": exif, "xmp": xmp, "icc_profile": foreign_profile(), "dpi": (300, 300)}
+    picture.save(tmp_path / "a.jpg", **options)
+    photo, about = read(tmp_path / "a.jpg")
+    assert photo.shape == (30, 20, 3)
+    write(tmp_path / f"b{suffix}", photo.astype(dtype) * dtype(np.iinfo(dtype).max // 255), about)
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        image.load()
+        assert image.getexif()[0x010F] == "Maker" and 0x0112 not in image.getexif()
+        assert b'Make="M"' in image.info["xmp"] and b'Orientation="6"' not in image.info["xmp"]
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)  # into which it was converted
+        assert suffix == ".webp" or image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"before")
+
+    def fail(self, file, *args, **options):
+        Path(file).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write(path, noise((9, 9, 3)))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    assert path.read_bytes() == b"before"
+
+
+def test_compare():
+    color = data.astronaut()
+    assert compare(color, color).shape == (512, 3 * 512 + 16, 3)
+    assert compare(data.camera(), color).shape == (512, 2 * 512 + 8, 3)
+    assert max(compare(noise((100, 3000)), noise((100, 3000, 3))).shape) == 2008
+    panel = compare(color, color)[:, :512]
+    assert (np.ptp(panel, axis=-1) == 0).all()

@@ -1,0 +1,282 @@
+"""Videos and animated GIFs: sound, time stamps, rotation, colours that keep still, bad files."""
+
+import resource
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from lib import lab, models
+from lib.colorize import command as color_cli
+from lib.colorize import photo_sources, video
+
+av = pytest.importorskip("av")
+SIZE = (96, 128)
+KINDS = {  # suffix: codecs of a usual file
+    ".mp4": ("libx264", "aac"),
+    ".mov": ("libx264", "pcm_s16le"),
+    ".mkv": ("libx264", "libopus"),
+    ".webm": ("libvpx-vp9", "libopus"),
+    ".avi": ("mpeg4", "libmp3lame"),
+}
+
+
+class Paint:
+    """A network whose ab is a function of lightness_scaled."""
+
+    input_shape = (None, None, None, 1)
+
+    def __init__(self, ab=lambda scaled: np.ones_like(scaled) * (30.0, -20.0)):
+        self.ab = ab
+
+    def __call__(self, scaled, training=None):
+        return np.asarray(self.ab(np.asarray(scaled)) / lab.AB_SCALE, np.float32)
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch):
+    monkeypatch.setattr(video.colorize, "SEEN", 10**9)  # a function cannot be compiled
+
+
+def picture(size=SIZE):
+    gray = Image.fromarray(data.camera()).resize(size[::-1], Image.Resampling.BOX)
+    return np.asarray(gray)
+
+
+def draw(path, pictures, codec="libx264", sound=None, times=None, rotation=0, rate=25, **options):
+    """A clip of grey pictures, with a tone if `sound` names a codec."""
+    with av.open(str(path), "w", options=options) as clip:
+        stream = clip.add_stream(codec, rate=rate, options={"crf": "10"})
+        stream.height, stream.width = pictures[0].shape
+        stream.pix_fmt = "yuv420p"
+        if rotation:
+            stream.set_display_rotation(rotation)
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        tone = clip.add_stream(sound, rate=48000) if sound else None
+        for number, one in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(one, "gray")
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
+            clip.mux(stream.encode(frame))
+            if tone:
+                wave = 8000 * np.sin(0.05 * np.arange(2 * 48000 // rate))
+                block = av.AudioFrame.from_ndarray(wave.astype(np.int16)[None], "s16", "stereo")
+                block.sample_rate, block.pts = 48000, number * 48000 // rate
+                clip.mux(tone.encode(block))
+        for one in filter(None, [stream, tone]):
+            clip.mux(one.encode(None))
+    return path
+
+
+def noisy(count, scene=None, sigma=4.0):
+    rng, scene = np.random.default_rng(0), picture((120, 160)) if scene is None else scene
+    return [
+        np.uint8(np.clip(np.rint(scene + rng.normal(0, sigma, scene.shape)), 0, 255))
+        for _ in range(count)
+    ]
+
+
+def frames(path):
+    """(time in seconds, RGB) of each picture."""
+    with av.open(str(path)) as clip:
+        return [(float(one.time), one.to_ndarray(format="rgb24")) for one in clip.decode(video=0)]
+
+
+def sound(path):
+    with av.open(str(path)) as clip:
+        return b"".join(bytes(packet) for packet in clip.demux(clip.streams.audio[0]))
+
+
+def lab_of(rgb):
+    return np.asarray(lab.rgb_to_lab(np.ascontiguousarray(rgb)))
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_sound_is_copied_and_times_are_kept(tmp_path, suffix):
+    codec, tone = KINDS[suffix]
+    pictures = [np.roll(picture(), number, 1) for number in range(20)]
+    source = draw(tmp_path / f"a{suffix}", pictures, codec, tone)
+    video.color_film(source, tmp_path / f"b{suffix}", Paint())
+    before, after = frames(source), frames(tmp_path / f"b{suffix}")
+    assert len(after) == 20
+    assert [time for time, _ in after] == pytest.approx([time for time, _ in before], abs=1e-3)
+    assert sound(tmp_path / f"b{suffix}") == sound(source)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"a{suffix}", f"b{suffix}"]
+    true, pred = lab_of(before[10][1]), lab_of(after[10][1])
+    assert np.abs(pred - true)[..., 0].mean() < 1.5
+    np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
+
+
+def test_sound_is_coded_anew_where_it_must_be(tmp_path):
+    source = draw(tmp_path / "a.mp4", [picture()] * 25, sound="aac")
+    video.color_film(source, tmp_path / "b.webm", Paint())
+    with av.open(str(tmp_path / "b.webm")) as clip:
+        assert clip.streams.audio[0].codec_context.codec.canonical_name == "opus"
+        length = sum(block.samples for block in clip.decode(audio=0)) / 48000
+        assert length == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_rate_that_varies_is_kept(tmp_path):
+    times = [0, 40, 80, 500, 510, 1200]
+    source = draw(tmp_path / "a.mkv", [picture()] * 6, times=times)
+    video.color_film(source, tmp_path / "b.mkv", Paint())
+    assert [round(1000 * time) for time, _ in frames(tmp_path / "b.mkv")] == times
+
+
+@pytest.mark.parametrize("rotation", [-90, 90, 180])
+def test_rotation_is_applied(tmp_path, rotation):
+    corner = np.zeros(SIZE, np.uint8)
+    corner[:32, :32] = 255
+    source = draw(tmp_path / "a.mp4", [corner] * 3, rotation=rotation)
+    video.color_film(source, tmp_path / "b.mp4", Paint())
+    with av.open(str(tmp_path / "b.mp4")) as clip:
+        first = next(clip.decode(video=0))
+    assert first.rotation == 0
+    seen = first.to_ndarray(format="rgb24")[..., 1] > 128
+    np.testing.assert_array_equal(seen, np.rot90(corner, rotation // 90) > 128)
+
+
+def test_odd_sizes_get_a_row_and_a_column(tmp_path):
+    with av.open(str(tmp_path / "a.webm"), "w") as clip:
+        stream = clip.add_stream("libvpx-vp9", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 65, 49, "yuv420p"
+        for one in [av.VideoFrame.from_ndarray(picture((49, 65)), "gray"), None]:
+            clip.mux(stream.encode(one))
+    video.color_film(tmp_path / "a.webm", tmp_path / "b.mp4", Paint())
+    assert frames(tmp_path / "b.mp4")[0][1].shape == (50, 66, 3)
+
+
+# ---- GIF
+
+
+def draw_gif(path, kind="L", count=6, **options):
+    pictures = [Image.fromarray(np.roll(picture(), 9 * n, 1)).convert(kind) for n in range(count)]
+    if kind == "RGBA":
+        hole = Image.fromarray(np.uint8(255 * (np.arange(SIZE[1]) % 64 > 20))[None].repeat(96, 0))
+        for one in pictures:
+            one.putalpha(hole)
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], **options)
+    return path
+
+
+@pytest.mark.parametrize("loop", [None, 0, 3])
+def test_gif_keeps_durations_and_loop(tmp_path, loop):
+    options = {} if loop is None else {"loop": loop}
+    source = draw_gif(tmp_path / "a.gif", duration=[40, 80, 120, 40, 500, 60], **options)
+    video.color_film(source, tmp_path / "b.gif", Paint())
+    with Image.open(tmp_path / "b.gif") as image:
+        assert image.n_frames == 6 and image.info.get("loop") == loop
+        durations = []
+        for number in range(6):
+            image.seek(number)
+            durations.append(image.info["duration"])
+            pred = lab_of(np.asarray(image.convert("RGB")))
+            true = lab_of(np.repeat(np.roll(picture(), 9 * number, 1)[..., None], 3, -1))
+            assert np.abs(pred - true)[..., 0].mean() < 1.5
+            np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
+    assert durations == [40, 80, 120, 40, 500, 60]
+
+
+def test_gif_keeps_transparency(tmp_path):
+    source = draw_gif(tmp_path / "a.gif", "RGBA", duration=100, loop=0, disposal=2)
+    video.color_film(source, tmp_path / "b.gif", Paint())
+    with Image.open(source) as true, Image.open(tmp_path / "b.gif") as pred:
+        for number in range(6):
+            true.seek(number)
+            pred.seek(number)
+            alphas = [np.asarray(one.convert("RGBA"))[..., 3] for one in (true, pred)]
+            np.testing.assert_array_equal(*alphas)
+            assert 0 < alphas[0].mean() < 255
+
+
+# ---- files, bad and good, by the command line
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    path = tmp_path / "results" / "new" / "cnn" / "model.keras"
+    path.parent.mkdir(parents=True)
+    models.build_cnn(4).save(path)
+
+    def run(*arguments):
+        words = [*map(str, arguments), "--model", "cnn", "--render-factor", "2"]
+        status = color_cli.main(words, tmp_path)
+        return status, *(text.splitlines() for text in capsys.readouterr())
+
+    return run
+
+
+def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    whole = draw(tmp_path / "whole.mp4", noisy(50), sound="aac").read_bytes()
+    (album / "head.mp4").write_bytes(whole[: len(whole) // 2])
+    fast = draw(tmp_path / "fast.mp4", noisy(50), sound="aac", movflags="faststart").read_bytes()
+    (album / "cut.mp4").write_bytes(fast[: len(fast) // 2])
+    mkv = draw(tmp_path / "a.mkv", noisy(50)).read_bytes()
+    (album / "cut.mkv").write_bytes(mkv[: len(mkv) // 2])
+    gif = draw_gif(tmp_path / "a.gif", duration=40).read_bytes()
+    (album / "cut.gif").write_bytes(gif[: len(gif) // 2])
+    (album / "text.mov").write_text("not a video")
+    (album / "empty.avi").touch()
+    with av.open(str(album / "music.mp4"), "w") as clip:
+        tone = clip.add_stream("aac", rate=48000)
+        block = av.AudioFrame.from_ndarray(np.zeros((1, 9600), np.int16), "s16", "stereo")
+        block.sample_rate = 48000
+        for one in (block, None):
+            clip.mux(tone.encode(one))
+    draw(album / "good.mp4", noisy(3))
+    draw_gif(album / "good.gif", duration=40)
+    Image.fromarray(picture()).save(album / "photo.png")
+    Image.fromarray(picture()).save(album / "still.gif")
+    status, said, errors = run(album, "-o", tmp_path / "out")
+    assert status == 1 and said[-1].startswith("coloured: 4 of 11")
+    done = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert done == ["good.gif", "good.mp4", "photo.png", "still.gif.png"]
+    words = {
+        "cut.gif": "truncated",
+        "cut.mkv": "truncated: it ends after",
+        "cut.mp4": "truncated: it ends after",
+        "empty.avi": "Invalid data",
+        "head.mp4": "Invalid data",
+        "music.mp4": "without pictures",
+        "text.mov": "Invalid data",
+    }
+    assert len(errors) == len(words)
+    for (name, word), line in zip(words.items(), errors, strict=True):
+        assert name in line and word in line
+
+
+def test_names_of_results(run, tmp_path):
+    draw(tmp_path / "a.mp4", noisy(3))
+    draw_gif(tmp_path / "a.gif", duration=40)
+    assert run(tmp_path / "a.mp4", "-o", tmp_path / "new.mkv", "--compare")[0] == 0
+    assert (tmp_path / "new.mkv").exists() and not list(tmp_path.glob("*compare*"))
+    assert run(tmp_path / "a.gif", "-o", tmp_path / "new.gif", "--smoothing", "0.5")[0] == 0
+    for name, out in (("a.mp4", "b.jpg"), ("a.mp4", "b.gif"), ("a.gif", "b.mp4")):
+        status, _, errors = run(tmp_path / name, "-o", tmp_path / out)
+        assert status == 2 and len(errors) == 1 and "expected a folder" in errors[0]
+    assert photo_sources.is_moving(tmp_path / "new.gif")
+
+
+def test_without_pyav_one_line_says_what_to_install(run, tmp_path, monkeypatch):
+    draw(tmp_path / "a.mp4", noisy(3))
+    monkeypatch.setitem(sys.modules, "av", None)
+    status, _, errors = run(tmp_path / "a.mp4", "-o", tmp_path / "out")
+    assert status == 1 and len(errors) == 1 and "pip install av" in errors[0]
+
+
+def test_a_full_disk_leaves_nothing(run, tmp_path, request):
+    source = draw(tmp_path / "a.mp4", noisy(30), sound="aac")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, before[1]))  # bytes a file
+    status, _, errors = run(source, "-o", tmp_path / "out")
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert status == 1 and len(errors) == 1 and errors[0].endswith("a.mp4: File too large")
+    assert list((tmp_path / "out").iterdir()) == []

@@ -1,0 +1,113 @@
+"""Every notebook is well formed (DESIGN's anatomy), and the whole study runs with `smoke`."""
+
+import ast
+import json
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from lib.study import profiles
+from lib.study import run as study
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NAMES = [
+    *("01_preprocess", "02_classical", "03_cnn", "04_autoencoder"),
+    *("05_xception", "06_gan", "07_evaluate", "08_colorize", "09_report"),
+]
+
+
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == kind]
+
+
+def test_all_notebooks_are_there():
+    assert [path.stem for path in NOTEBOOKS] == NAMES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestAnatomy:
+    def test_is_valid_without_outputs_and_for_any_python3_kernel(self, path):
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+        assert notebook.metadata.kernelspec.name == "python3"
+        for cell in cells(path, "code"):
+            assert cell.outputs == [] and cell.execution_count is None
+
+    def test_defines_nothing_of_its_own(self, path):
+        for cell in cells(path, "code"):
+            for node in ast.walk(ast.parse(cell.source)):
+                assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+    def test_has_one_parameters_cell_of_commented_literals(self, path):
+        tagged = [c for c in cells(path, "code") if "parameters" in c.metadata.get("tags", [])]
+        assert len(tagged) == 1
+        for line in tagged[0].source.splitlines():
+            assert re.fullmatch(r"[A-Z][A-Z0-9_]*: .+ = .+  # .+", line), line
+        for node in ast.parse(tagged[0].source).body:
+            ast.literal_eval(node.value)
+
+    def test_is_short_and_has_more_words_than_code(self, path):
+        code, prose = cells(path, "code"), cells(path, "markdown")
+        assert len(code) <= 12
+        most = {True: 18, False: 15}  # lines; a parameter may not share one
+        for cell in code:
+            given = "parameters" in cell.metadata.get("tags", [])
+            assert len(cell.source.splitlines()) <= most[given], cell.source
+        words = sum(len(re.findall(r"\w+", cell.source)) for cell in prose)
+        assert words > sum(len(re.findall(r"\w+", cell.source)) for cell in code)
+
+    def test_begins_with_a_title_and_the_cell_for_colab(self, path):
+        notebook = nbformat.read(path, 4)
+        assert notebook.cells[0].source.startswith("# ")
+        first = cells(path, "code")[0]
+        assert first.metadata.get("tags") == ["setup"]
+        assert first.source == cells(NOTEBOOKS[0], "code")[0].source
+        assert "tensorflow" not in first.source and "numpy" not in first.source
+
+    def test_ends_with_what_we_see_and_exercises(self, path):
+        headings = [c.source.splitlines()[0] for c in cells(path, "markdown")]
+        assert headings[-2:] == ["## What we see", "## Try it"]
+        assert len(re.findall(r"^\d\. ", cells(path, "markdown")[-1].source, re.M)) >= 2
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "flickr8k", "paper"])
+def test_profiles_fit_the_notebooks_and_name_every_parameter(profile):
+    notebooks = {path.stem: profiles.read_notebook(path) for path in NOTEBOOKS}
+    _, given = profiles.read_profile(profile, [], notebooks, ROOT)
+    assert given["STUDY"] == profile
+    values = yaml.safe_load((ROOT / f"notebooks/profiles/{profile}.yaml").read_text())
+    quick = yaml.safe_load((ROOT / "notebooks/profiles/quick.yaml").read_text())
+    assert values.keys() == quick.keys()
+
+
+@pytest.fixture
+def folder():
+    """Results of a study that no earlier test has left, and that is gone afterwards."""
+    folder = ROOT / "results" / "test-smoke"
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_the_whole_study_runs(folder):
+    """All nine notebooks in sequence, then once more: nothing is left to do."""
+    assert study.main(["smoke", "--set", "STUDY=test-smoke"]) == 0
+    assert (folder / "report.html").stat().st_size > 100_000
+    run = json.loads((folder / "run.json").read_text())
+    assert list(run["steps"]) == NAMES
+    finished = {name: step["finished"] for name, step in run["steps"].items()}
+    assert study.main(["smoke", "--set", "STUDY=test-smoke"]) == 0
+    again = json.loads((folder / "run.json").read_text())
+    assert {name: step["finished"] for name, step in again["steps"].items()} == finished
+
+
+def test_the_map_of_lib_names_every_file_once():
+    names = re.findall(r"\]\((\w+)\.py\)", (ROOT / "lib" / "README.md").read_text("utf-8"))
+    there = {path.stem for path in (ROOT / "lib").glob("*.py")} - {"__init__"}
+    assert sorted(names) == sorted(there)
