@@ -1,9 +1,24 @@
-"""Files that are whole or not there: written beside their place, then renamed into it."""
+"""Files that are whole or not there, and the code that a result was made by.
 
+A file is written beside its place, then renamed into it. What code a result depends on is found by
+following imports: a digest of every module that is reached tells whether it has changed since. Code
+is compared as Python reads it, so that comments, docstrings and layout do not count.
+"""
+
+import ast
 import contextlib
+import functools
+import hashlib
 import json
 import os
+import re
 from pathlib import Path
+
+LIB = Path(__file__).resolve().parent
+BESIDE = (".j2", ".yaml")  # files in the folder of a module that count as its code
+MAGIC = re.compile(
+    r"^([ \t]*)([%!].*)$", re.MULTILINE
+)  # IPython's own lines, which ast cannot read
 
 
 @contextlib.contextmanager
@@ -12,12 +27,11 @@ def replacing(path):
 
     If the block raises, `path` stays as it was and the temporary file is deleted. After a kill at
     any moment `path` is the former file or the new one; what is left beside it is written over the
-    next time. One writer at a time, but for machines that train together: the last one wins.
+    next time. One writer at a time.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f"{os.getpid()}-" if "TF_CONFIG" in os.environ else ""
-    temporary = path.with_name(f".part-{writer}{path.name}")
+    temporary = path.with_name(f".part-{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as stream:
@@ -48,3 +62,86 @@ def read_json(path):
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def digest(value):
+    """Hash anything that JSON can hold: the first 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def code_of(*sources):
+    """Hash the code that some Python sources run: their own, and all of `lib` that they reach.
+
+    Parameters
+    ----------
+    *sources : str
+        Python, such as the code cells of a notebook, or "import lib.train".
+
+    Returns
+    -------
+    dict of str -> str
+        `source`, and one entry for each file, such as `lib/models.py`, in sorted order: digests.
+        Imports are followed at any depth, also those within functions.
+    """
+    trees = [_parse(source) for source in sources]
+    found = {"source": digest([_plain(tree) for tree in trees])}
+    waiting, seen = {name for tree in trees for name in _imports(tree)}, set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        path = _module_file(name)
+        if path:
+            place = f"lib/{path.relative_to(LIB).as_posix()}"
+            found[place], imports = _read_module(path, path.stat().st_mtime_ns)
+            waiting |= imports - seen
+    return dict(sorted(found.items()))
+
+
+@functools.lru_cache(maxsize=256)
+def _read_module(path, _changed):
+    """Digest of a module with the files that count as its code, and the modules it imports."""
+    tree = _parse(path.read_text("utf-8"))
+    beside = sorted(file for file in path.parent.iterdir() if file.suffix in BESIDE)
+    return digest([_plain(tree), *(file.read_text("utf-8") for file in beside)]), _imports(tree)
+
+
+def _module_file(name):
+    """The file of a dotted name in `lib`; None for a name that is no module."""
+    place = LIB.joinpath(*name.split(".")[1:])
+    candidates = (place / "__init__.py", place.with_name(f"{place.name}.py"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _parse(source):
+    """Syntax tree of a code cell or module; IPython's own lines count as strings."""
+    for text in (source, MAGIC.sub(lambda match: match[1] + repr(match[2]), source)):
+        with contextlib.suppress(SyntaxError):
+            return ast.parse(text)
+    return ast.parse(repr(source))
+
+
+def _plain(tree):
+    """Source of a syntax tree without comments, docstrings and formatting."""
+    tree = ast.parse(ast.unparse(tree))  # a copy
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+            documented = ast.get_docstring(node, clean=False) is not None
+            if documented and not (isinstance(node, ast.Module) and len(node.body) == 1):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _imports(tree):
+    """Dotted names in `lib` that a syntax tree imports, with the packages that they stand in."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            paths = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            paths = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for parts in (path.split(".") for path in paths):
+            if parts[0] == "lib":
+                names |= {".".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
+    return names

@@ -1,28 +1,20 @@
 """sRGB <-> CIELAB, and the only scaling of CIELAB to network units.
 
 Conventions: channels last, RGB order; white point D65, 2 degree observer; L in 0..100, a and b
-within about -110..110 for colours that sRGB can show. Everything is `keras.ops`, so it runs
-inside a compiled training step on any backend; `numpy.asarray` turns a result into an array.
+within about -110..110 for colours that sRGB can show. Every function takes NumPy arrays and gives
+NumPy arrays, or takes tensors of Keras's backend and gives tensors, so that the same formulas serve
+a photo in a notebook and a compiled training step. All compute in float32.
 
-Speed: powers are what costs here. The 256 levels of uint8 have a table; `_root` takes a first guess
-of a root from the bits of the number and has an exact derivative, since both directions may stand
-inside a loss.
+The way there and back is four steps, each a formula of its standard:
+
+    sRGB --rgb_to_linear--> linear light --linear_to_xyz--> XYZ / white --xyz_to_lab--> CIELAB
 
 References
 ----------
-IEC 61966-2-1:1999 (sRGB transfer function and primaries); CIE 15:2004 (CIELAB). Blinn (1997),
-Floating-point tricks, IEEE Computer Graphics and Applications 17(4) (a root from the bits).
+IEC 61966-2-1:1999 (sRGB: transfer function, primaries). CIE 15:2004, section 8.2.1 (CIELAB).
 """
 
-import math
-
 import numpy as np
-
-from lib import quiet_startup
-
-with quiet_startup():
-    import keras
-    from keras import ops
 
 # Linear sRGB -> XYZ, rows X, Y, Z (ITU-R BT.709 primaries, D65).
 RGB_TO_XYZ = np.array(
@@ -33,9 +25,7 @@ RGB_TO_XYZ = np.array(
     ]
 )
 WHITE = RGB_TO_XYZ.sum(axis=1)  # XYZ of D65 as the matrix has it, so that grey has no chroma at all
-DELTA = 6 / 29  # CIELAB is linear below (6/29)^3 of the white point
-OFFSET = 16 / 116  # what f of CIE 15 is at black; here f is without it, so that Lab = matrix @ f
-F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
+DELTA = 6 / 29  # f of CIELAB is a cube root above DELTA^3 of the white point, a line below
 
 L_HALF = 50.0  # lightness_scaled = L / 50 - 1, in [-1, 1]
 AB_SCALE = 110.0  # ab_scaled = ab / 110, in about [-1, 1]: sRGB reaches -108 in b
@@ -51,7 +41,7 @@ def rgb_to_lab(rgb):
 
     Returns
     -------
-    tensor, shape (..., 3), float32
+    array or tensor, shape (..., 3), float32
         L in 0..100; a, b in CIELAB units.
 
     Raises
@@ -59,18 +49,12 @@ def rgb_to_lab(rgb):
     ValueError
         If the last axis is not 3, or the dtype is neither uint8 nor float.
     """
-    rgb = _channels(rgb, 3, "rgb")
-    dtype = keras.backend.standardize_dtype(rgb.dtype)
-    if dtype not in ("uint8", "float16", "bfloat16", "float32", "float64"):
-        raise ValueError(f"rgb: expected uint8, or float in [0, 1], got dtype {dtype}")
-    linear = _linear_of_levels(rgb) if dtype == "uint8" else _linear(ops.cast(rgb, "float32"))
-    xyz = _mix(linear, RGB_TO_XYZ / WHITE[:, None])
-    f = ops.where(
-        xyz > DELTA**3,
-        _root(ops.maximum(xyz, DELTA**3), 3) - OFFSET,
-        xyz / (3 * DELTA**2),
-    )
-    return _mix(f, F_TO_LAB)
+    xp, rgb = _checked(rgb, 3, "rgb")
+    levels, shares = "uint8" in str(rgb.dtype), "float" in str(rgb.dtype)
+    if not levels and not shares:
+        raise ValueError(f"rgb: expected uint8, or float in [0, 1], got dtype {rgb.dtype}")
+    rgb = _float32(rgb, xp) / 255 if levels else _float32(rgb, xp)
+    return xyz_to_lab(linear_to_xyz(rgb_to_linear(rgb)))
 
 
 def lab_to_rgb(lab):
@@ -83,21 +67,59 @@ def lab_to_rgb(lab):
 
     Returns
     -------
-    tensor, shape (..., 3), float32, in [0, 1]
+    array or tensor, shape (..., 3), float32, in [0, 1]
 
     Raises
     ------
     ValueError
         If the last axis is not 3.
     """
-    lab = ops.cast(_channels(lab, 3, "lab"), "float32")
-    f = _mix(lab, np.linalg.inv(F_TO_LAB)) + OFFSET
-    xyz = ops.where(f > DELTA, f * f * f, 3 * DELTA**2 * (f - OFFSET))
-    linear = _mix(xyz, np.linalg.inv(RGB_TO_XYZ) * WHITE)
-    third = _root(ops.maximum(linear, 0.0031308), 3)
-    power = third * ops.sqrt(ops.sqrt(third))  # linear^(1/2.4), as 1/2.4 = 1/3 + 1/12
-    rgb = ops.where(linear <= 0.0031308, 12.92 * linear, 1.055 * power - 0.055)
-    return ops.clip(rgb, 0.0, 1.0)
+    return linear_to_rgb(xyz_to_linear(lab_to_xyz(lab)))
+
+
+def rgb_to_linear(rgb):
+    """sRGB in [0, 1] to linear light in [0, 1], of any shape (IEC 61966-2-1)."""
+    xp = _library(rgb)
+    curve = xp.power((xp.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4)
+    return xp.where(rgb <= 0.04045, rgb / 12.92, curve)
+
+
+def linear_to_rgb(linear):
+    """Linear light to sRGB, clipped to [0, 1], of any shape (IEC 61966-2-1)."""
+    xp = _library(linear)
+    curve = 1.055 * xp.power(xp.maximum(linear, 0.0031308), 1 / 2.4) - 0.055
+    return xp.clip(xp.where(linear <= 0.0031308, 12.92 * linear, curve), 0.0, 1.0)
+
+
+def linear_to_xyz(linear):
+    """Linear light (..., 3) to XYZ (..., 3), each as a share of the white point's."""
+    return _times(linear, RGB_TO_XYZ / WHITE[:, None])
+
+
+def xyz_to_linear(xyz):
+    """XYZ (..., 3) as shares of the white point's to linear light (..., 3), not clipped."""
+    return _times(xyz, np.linalg.inv(RGB_TO_XYZ / WHITE[:, None]))
+
+
+def xyz_to_lab(xyz):
+    """XYZ (..., 3) as shares of the white point's to CIELAB (..., 3) (CIE 15, 8.2.1.1)."""
+    xp = _library(xyz)
+    root = xp.power(xp.maximum(xyz, DELTA**3), 1 / 3)
+    f = xp.where(xyz > DELTA**3, root, xyz / (3 * DELTA**2) + 4 / 29)
+    x, y, z = f[..., 0], f[..., 1], f[..., 2]
+    return xp.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def lab_to_xyz(lab):
+    """CIELAB (..., 3) to XYZ (..., 3) as shares of the white point's, the inverse of `xyz_to_lab`.
+
+    Raises ValueError if the last axis is not 3.
+    """
+    xp, lab = _checked(lab, 3, "lab")
+    lab = _float32(lab, xp)
+    y = (lab[..., 0] + 16) / 116
+    f = xp.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    return xp.where(f > DELTA, f * f * f, 3 * DELTA**2 * (f - 4 / 29))
 
 
 def scale(lab):
@@ -105,78 +127,45 @@ def scale(lab):
 
     Raises ValueError if the last axis is not 3. The inverse is `unscale`.
     """
-    lab = _channels(lab, 3, "lab")
+    _, lab = _checked(lab, 3, "lab")
     return lab[..., :1] / L_HALF - 1.0, lab[..., 1:] / AB_SCALE
 
 
 def unscale(lightness_scaled, ab_scaled):
-    """Network units to CIELAB, the inverse of `scale`: (..., 1) and (..., 2) to (..., 3).
+    """Network units to CIELAB, the inverse of `scale`: (..., 1) and (..., 2) to (..., 3), float32.
 
     Raises ValueError if the last axes are not 1 and 2.
     """
-    lightness = (_channels(lightness_scaled, 1, "lightness_scaled") + 1.0) * L_HALF
-    ab = _channels(ab_scaled, 2, "ab_scaled") * AB_SCALE
-    return ops.concatenate([lightness, ab], axis=-1)
+    xp, lightness_scaled = _checked(lightness_scaled, 1, "lightness_scaled")
+    _, ab_scaled = _checked(ab_scaled, 2, "ab_scaled")
+    lightness = (_float32(lightness_scaled, xp) + 1.0) * L_HALF
+    return xp.concatenate([lightness, _float32(ab_scaled, xp) * AB_SCALE], axis=-1)
 
 
-def _channels(values, count, name):
-    """`values` as a tensor whose last axis has `count` channels, or a ValueError."""
-    values = ops.convert_to_tensor(values)
+def _library(values):
+    """NumPy for arrays, Keras's operations for tensors: both have the functions used here."""
+    if isinstance(values, np.ndarray | np.generic):
+        return np
+    from keras import ops  # takes seconds to load: not for who has arrays only
+
+    return ops
+
+
+def _checked(values, count, name):
+    """`values` as an array with `count` channels last, or a ValueError; before them their library."""
+    if isinstance(values, list | tuple | float | int):
+        values = np.asarray(values)
     if len(values.shape) == 0 or values.shape[-1] != count:
         shape = tuple(values.shape)
         raise ValueError(f"{name}: expected {count} channels on the last axis, got shape {shape}")
-    return values
+    return _library(values), values
 
 
-def _linear(rgb):
-    """sRGB, float in [0, 1], to linear light: the transfer function of IEC 61966-2-1."""
-    above = (ops.maximum(rgb, 0.04045) + 0.055) / 1.055
-    fifth = _root(above, 5)
-    power = above * above * fifth * fifth  # above^2.4
-    return ops.where(rgb <= 0.04045, rgb / 12.92, power)
+def _float32(values, xp):
+    return values.astype(np.float32, copy=False) if xp is np else xp.cast(values, "float32")
 
 
-def _linear_of_levels(rgb):
-    """The same for uint8, by a table of the 256 levels."""
-    levels = np.arange(256) / 255
-    table = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
-    return ops.take(_constant(table), ops.cast(rgb, "int32"))
-
-
-def _root(x, n):
-    """The n-th root (n = 3 or 5) of positive, normal float32 numbers, to about 2e-7 of itself.
-
-    Read as an integer, the bits of a float are 2^23 times about log2(x) + 127. A linear map of them
-    is therefore a guess of r = x^(-1/n), within 4 %. Then r (1 - h)^(-1/n) with h = 1 - x r^n is
-    the root, of which four terms of the binomial series are taken; and one step of Newton's method
-    for y^n = x follows, without a division, since 1 / y^(n-1) = r^(n-1).
-
-    Bits have no gradient. But Newton's step from a fixed y, y - (y^n - x) / (n y^(n-1)), has in x
-    just the derivative of the root (here to 2e-4 of itself), so everything before it is held fixed.
-    """
-    bits = ops.cast(ops.view(ops.stop_gradient(x), "int32"), "float32")
-    guess = (1 + 1 / n) * (127 - 0.05) * 2**23 - bits / n
-    r = ops.view(ops.cast(guess, "int32"), "float32")
-    h = 1 - ops.stop_gradient(x) * _power(r, n)
-    r = r * (1 + h / n * (1 + h * (n + 1) / (2 * n) * (1 + h * (2 * n + 1) / (3 * n))))
-    slope = ops.stop_gradient(_power(r, n - 1))
-    y = ops.stop_gradient(x * slope)
-    return y - (_power(y, n) - x) * slope / n
-
-
-def _power(x, n):
-    """x^n as products, for a whole n of 1 or more."""
-    return math.prod([x] * (n - 1), start=x)
-
-
-def _mix(values, matrix):
-    """`matrix` (3, 3) times the three channels of every pixel: (..., 3).
-
-    A matrix product, though sums of channels would do: XLA fuses sums with what stands before them,
-    and computes every root once for each channel that it goes into.
-    """
-    return ops.matmul(values, _constant(matrix.T))
-
-
-def _constant(matrix):
-    return ops.convert_to_tensor(matrix.astype("float32"))
+def _times(values, matrix):
+    """`matrix` (3, 3) times the three channels of every pixel, (..., 3)."""
+    xp, matrix = _library(values), matrix.T.astype(np.float32)
+    return xp.matmul(values, matrix if xp is np else xp.convert_to_tensor(matrix))

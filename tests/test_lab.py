@@ -167,13 +167,6 @@ def test_error_against_the_standards_in_float64(colours):
     np.testing.assert_allclose(back, exact_rgb(values.astype(np.float64)), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("n", [3, 5])
-def test_roots(n):
-    x = np.geomspace(1e-30, 1e30, 1_000_003).astype(np.float32)
-    roots = np.asarray(lab._root(x, n), dtype=np.float64)
-    np.testing.assert_allclose(roots, x.astype(np.float64) ** (1 / n), rtol=4e-7)
-
-
 def test_not_a_number_stays_so():
     pixel = np.float32([np.nan, 0.5, 0.5])
     assert np.isnan(to_lab(pixel)).any() and np.isnan(np.asarray(lab.lab_to_rgb(pixel))).any()

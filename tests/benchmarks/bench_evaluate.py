@@ -61,7 +61,7 @@ def main():
     import numpy as np
     from skimage import data, transform
 
-    from lib import evaluate, models, pixels
+    from lib import evaluate, kid, models, pixels
 
     keras.utils.set_random_seed(0)
     large = transform.resize(data.astronaut(), (2 * options.size,) * 2, anti_aliasing=True)
