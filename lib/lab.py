@@ -152,7 +152,7 @@ def _library(values):
 
 
 def _checked(values, count, name):
-    """`values` as an array with `count` channels last, or a ValueError; before them their library."""
+    """The library and the array of `values` with `count` channels last, or a ValueError."""
     if isinstance(values, list | tuple | float | int):
         values = np.asarray(values)
     if len(values.shape) == 0 or values.shape[-1] != count:

@@ -292,7 +292,8 @@ def test_keras_is_not_imported_for_a_wrong_command_line(tmp_path):
 
 
 def test_nothing_but_the_result_lines_is_printed(root, album, tmp_path):
-    code = "import sys; from lib.colorize import command\nsys.exit(command.main(sys.argv[2:], sys.argv[1]))"
+    code = "import sys; from lib.colorize import command\n"
+    code += "sys.exit(command.main(sys.argv[2:], sys.argv[1]))"
     arguments = [root, album / "coffee.jpg", "-o", tmp_path / "out", "--model", "cnn"]
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
