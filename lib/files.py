@@ -17,8 +17,6 @@ from pathlib import Path
 LIB = Path(__file__).resolve().parent
 BESIDE = (".j2", ".yaml")  # files in the folder of a module that count as its code
 MAGIC = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)  # lines of IPython, not of Python
-    r"^([ \t]*)([%!].*)$", re.MULTILINE
-)  # IPython's own lines, which ast cannot read
 
 
 @contextlib.contextmanager
