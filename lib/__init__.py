@@ -1,14 +1,15 @@
-"""The code behind the notebooks: data, CIELAB, models, training, measures, figures, report."""
+"""The code behind the notebooks. The study itself is in this folder; README.md gives its order."""
 
 import contextlib
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextlib.contextmanager
 def quiet_startup():
-    """Keep TensorFlow's hardware notes, which it writes while it loads, out of the notebooks."""
+    """Keep the hardware notes out of the output that TensorFlow writes while Keras loads it."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -17,3 +18,8 @@ def quiet_startup():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+if "ipykernel" in sys.modules:  # every notebook needs it; the command line loads it when it does
+    with quiet_startup():
+        import keras  # noqa: F401

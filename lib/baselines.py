@@ -1,23 +1,21 @@
 """Colorizations that need no network: what a model must beat before its numbers mean something.
 
-Conventions: arrays in, arrays out. `lightness` is L in 0..100, float, shape (N, H, W, 1);
-predictions are ab in CIELAB units, float32, shape (N, H, W, 2). `fit` takes an iterable of batches,
-so that a data set need not fit in memory, and adds up in float64. Fit on training photos only.
-
     gray          ab = 0
     mean_ab       the mean ab of all training pixels: the least mean square error of any one colour
     l_lookup      the mean ab for each whole L: the least of any rule that sees one pixel's whole L
     random_photo  the ab of a training photo drawn at random: real colours in the wrong place
+
+Conventions: L in 0..100, shape (N, H, W, 1); ab in CIELAB units, float32, shape (N, H, W, 2).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lib.pixels import to_lab
+from lib import lab
 
 LEVELS = 101  # rows of the lookup table: L = 0, 1, ..., 100
-TOLERANCE = 0.01  # L may pass 0 and 100 by this much: float32 rounding
+BATCH = 64  # photos at once
 
 
 @dataclass(frozen=True)
@@ -28,13 +26,13 @@ class Fitted:
     l_lookup: np.ndarray  # (101, 2) float64: row L is the mean ab of the pixels with that L
 
 
-def fit(lab_batches):
-    """Learn all baselines in one pass.
+def fit(rgb_batches):
+    """Learn all baselines in one pass, adding up in float64.
 
     Parameters
     ----------
-    lab_batches : iterable of arrays, shape (..., 3)
-        CIELAB. L is rounded to the nearest whole number, halves up.
+    rgb_batches : iterable of arrays (N, H, W, 3), uint8
+        Of training photos only.
 
     Returns
     -------
@@ -45,89 +43,58 @@ def fit(lab_batches):
     Raises
     ------
     ValueError
-        For another shape, L outside 0..100, NaN or infinity, or no pixel at all.
+        If there is no pixel at all.
     """
     total, pixels = np.zeros((LEVELS, 2)), np.zeros(LEVELS, dtype=np.int64)
-    for batch in lab_batches:
-        values = _pixels(batch, 3, "lab_batches")
-        level = _level(values[:, 0], "lab_batches")
+    for rgb in rgb_batches:
+        values = lab.rgb_to_lab(rgb).reshape(-1, 3)
+        level = _level(values[:, 0])
         pixels += np.bincount(level, minlength=LEVELS)
         for channel in range(2):
             total[:, channel] += np.bincount(level, values[:, 1 + channel], minlength=LEVELS)
     filled = np.flatnonzero(pixels)
     if len(filled) == 0:
-        raise ValueError("lab_batches: expected at least one pixel, got none")
+        raise ValueError("rgb_batches: expected at least one pixel, got none")
     nearest = filled[np.abs(np.arange(LEVELS)[:, None] - filled).argmin(axis=1)]
-    mean_ab = total.sum(axis=0) / pixels.sum()
-    return Fitted(mean_ab, total[nearest] / pixels[nearest, None])
+    return Fitted(total.sum(axis=0) / pixels.sum(), total[nearest] / pixels[nearest, None])
 
 
-def predict_gray(lightness):
-    """ab = 0 everywhere: float32 (N, H, W, 2)."""
-    return np.zeros((*_lightness(lightness).shape[:3], 2), dtype=np.float32)
+def predictors(photos, rows, seed=0):
+    """The four rows of the table, fitted on the training photos.
 
+    Parameters
+    ----------
+    photos : data.preprocess.Photos
+    rows : array (N,) of int
+        Of `photos.images`, those that will be measured.
+    seed : int
+        Of the random other photo: drawn once for each of `rows`, with replacement.
 
-def predict_mean_ab(lightness, mean_ab):
-    """`mean_ab`, shape (2,), everywhere: float32 (N, H, W, 2)."""
-    mean_ab = _finite(mean_ab, (2,), "mean_ab")
-    return predict_gray(lightness) + mean_ab.astype(np.float32)
-
-
-def predict_l_lookup(lightness, table):
-    """The row of `table`, shape (101, 2), for each pixel's rounded L: float32 (N, H, W, 2)."""
-    table = _finite(table, (LEVELS, 2), "table")
-    return table.astype(np.float32)[_level(_lightness(lightness)[..., 0], "lightness")]
-
-
-def draw_photos(rows, count, seed=0):
-    """Rows of training photos for `predict_random_photo`: (count,), with replacement.
-
-    The same `rows`, `count` and `seed` give the same answer. Draw once for all test photos, then
-    work through them in batches.
+    Returns
+    -------
+    dict of name -> function
+        Each takes a part of `rows` and their L, and gives their ab.
     """
-    rows = np.asarray(rows)
-    if rows.ndim != 1 or len(rows) == 0:
-        raise ValueError(f"rows: expected shape (M,), M at least 1, got {rows.shape}")
-    return np.random.default_rng(seed).choice(rows, size=count)
+    train = photos.rows("train")
+    starts = range(0, len(train), BATCH)
+    fitted = fit(photos.images[train[start : start + BATCH]] for start in starts)
+    drawn = np.random.default_rng(seed).choice(train, size=len(rows))
+    other = dict(zip(rows.tolist(), drawn.tolist(), strict=True))
+
+    def gray(part, lightness):
+        return np.zeros((*lightness.shape[:3], 2), np.float32)
+
+    def random_photo(part, lightness):
+        return lab.rgb_to_lab(photos.images[[other[row] for row in part.tolist()]])[..., 1:]
+
+    return {
+        "gray": gray,
+        "mean_ab": lambda part, lightness: gray(part, lightness) + np.float32(fitted.mean_ab),
+        "l_lookup": lambda _, lightness: np.float32(fitted.l_lookup)[_level(lightness[..., 0])],
+        "random_photo": random_photo,
+    }
 
 
-def predict_random_photo(lightness, rgb_drawn):
-    """The ab of other photos, `rgb_drawn` uint8 (N, H, W, 3): float32 (N, H, W, 2)."""
-    lightness, rgb_drawn = _lightness(lightness), np.asarray(rgb_drawn)
-    expected = (*lightness.shape[:3], 3)
-    if rgb_drawn.shape != expected or rgb_drawn.dtype != np.uint8:
-        got = f"{rgb_drawn.dtype} {rgb_drawn.shape}"
-        raise ValueError(f"rgb_drawn: expected uint8 {expected}, got {got}")
-    return to_lab(rgb_drawn)[..., 1:]
-
-
-def _pixels(batch, channels, name):
-    """A batch as a list of pixels, (P, channels)."""
-    batch = np.asarray(batch)
-    if batch.ndim == 0 or batch.shape[-1] != channels:
-        raise ValueError(f"{name}: expected shape (..., {channels}), got {batch.shape}")
-    return _finite(batch, batch.shape, name).reshape(-1, channels)
-
-
-def _lightness(values):
-    values = np.asarray(values)
-    if values.ndim != 4 or values.shape[-1] != 1:
-        raise ValueError(f"lightness: expected shape (N, H, W, 1), got {values.shape}")
-    return values
-
-
-def _level(lightness, name):
+def _level(lightness):
     """L rounded to 0..100, halves up."""
-    if not ((lightness >= -TOLERANCE) & (lightness <= 100 + TOLERANCE)).all():  # NaN fails too
-        low, high = lightness.min(), lightness.max()
-        raise ValueError(f"{name}: expected L in 0..100, got {low:g} to {high:g}")
-    return np.floor(lightness + 0.5).astype(np.int64)
-
-
-def _finite(values, shape, name):
-    values = np.asarray(values)
-    if values.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, got {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name}: expected finite values, got NaN or infinity")
-    return values
+    return np.clip(np.floor(lightness + 0.5), 0, LEVELS - 1).astype(np.int64)

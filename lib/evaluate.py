@@ -1,31 +1,26 @@
 """Every row of the study's table, measured on the same photos.
 
-A row is anything that gives ab for photos: the trivial baselines, what is known of drawn scenes,
-and the trained networks. `predictors` makes them, `measure` measures them batch by batch, each
-prediction once, so that memory does not grow with the number of photos. All that is computed of a
-batch is one compiled program (see `lib.pixels`); rows are measured side by side, one a core, the
-slowest first.
+A row is anything that gives ab for photos: the trivial baselines, classical methods, what is known
+of drawn scenes, and the trained networks. `measure` measures them batch by batch, each prediction
+once, so that memory does not grow with the number of photos. All measures of a batch are one
+compiled program.
 """
 
 import functools
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
+from keras import ops
 
-from lib import baselines, kid, lab, metrics, models, pixels, shared
-from lib.classical import by_example as classical
-from lib.classical.scribbles import SHARE
-from lib.data import scenes
-from lib.figures.style import NETWORKS
+from lib import kid, lab, metrics, models
+from lib.files import read_json
 from lib.intervals import bootstrap_ratio
-from lib.quiet import ops
 
-CLASSICAL = ("reinhard", "welsh", "levin")
 BATCH = 16  # photos at once; more are no faster, and need more memory
 
 
@@ -34,61 +29,39 @@ class Measured:
     """What `measure` found."""
 
     table: pd.DataFrame  # metrics.csv: photo, model and a column a measure
-    colors: dict  # row -> (N, 8, 4) float32: sums over the pixels of a class, `pixels.compare`
+    colors: dict  # row -> (N, 8, 4) float32: sums over the pixels of a class, see `compare`
     histograms: dict  # row -> (23, 23) int64: pixels in each bin of ab, 'truth' among them
     examples: dict  # row -> (K, h, w, 3) uint8: the photos for KID, 96 pixels a side at most
 
 
-def fit(photos):
-    """Fit the baselines on the training photos: `baselines.Fitted`."""
-    return baselines.fit(_lab_of(photos, photos.rows("train")))
-
-
-def predictors(photos, rows, study, fitted, seed=0, scribbles=SHARE):
-    """All rows of the table that can be made for a study.
+def networks(photos, folder):
+    """The rows of the trained networks of a study.
 
     Parameters
     ----------
-    photos : preprocess.Photos
-    rows : array (N,) of int
-        The photos that will be measured.
-    study : path
+    photos : data.preprocess.Photos
+    folder : path
         results/<study>, where the networks are.
-    fitted : baselines.Fitted
-        From `fit`.
-    seed : int
-        Of the random other photo, Welsh's samples and the scribbles' places.
-    scribbles : float, optional
-        Share of the pixels whose true colour Levin's row is given, above 0 up to 1. None leaves the
-        classical methods out.
 
     Returns
     -------
     dict of name -> function
-        Each takes an array of rows of `photos.images`, a part of `rows`, and their L, float32
-        (n, H, W, 1), and gives ab in CIELAB units, float32 (n, H, W, 2). In the order of the
-        table: baselines, classical methods, oracles, networks.
+        Each takes an array of rows of `photos.images` and their L, float32 (n, H, W, 1), and gives
+        ab in CIELAB units, float32 (n, H, W, 2). In the order of the table.
+    list of str
+        A line for each network that is there, but has learnt from other photos.
     """
-    drawn = baselines.draw_photos(photos.rows("train"), len(rows), seed)
-    other = dict(zip(rows.tolist(), drawn.tolist(), strict=True))
-    found = {
-        "gray": lambda part, lightness: baselines.predict_gray(lightness),
-        "mean_ab": lambda part, lightness: baselines.predict_mean_ab(lightness, fitted.mean_ab),
-        "l_lookup": lambda part, lightness: baselines.predict_l_lookup(lightness, fitted.l_lookup),
-        "random_photo": lambda part, lightness: baselines.predict_random_photo(
-            lightness, photos.images[[other[row] for row in part.tolist()]]
-        ),
-    }
-    if scribbles is not None:
-        found |= classical.predictors(photos, rows, seed, scribbles)
-    if photos.dataset == "scenes":
-        found["oracle_mean"] = lambda part, _: scenes.oracle_mean(*_drawn_as(photos, part))
-        found["oracle_sample"] = lambda part, _: scenes.oracle_sample(*_drawn_as(photos, part))
-    paths = {name: Path(study) / name / "model.keras" for name in NETWORKS}
-    networks = {name: models.load(path) for name, path in paths.items() if path.is_file()}
-    for name, network in shared.programs(networks).items():
-        found[name] = lambda part, lightness, n=network: _predict(n, lightness)
-    return found
+    found, left_out = {}, []
+    for name in models.NETWORKS:
+        path = Path(folder) / name / "model.keras"
+        if (
+            path.is_file()
+            and read_json(path.with_name("params.json"))["data"] == photos.fingerprint
+        ):
+            found[name] = functools.partial(_predict, models.load(path))
+        elif path.is_file():
+            left_out.append(f"{name} has learnt from other photos than these: {path.parent}")
+    return found, left_out
 
 
 def measure(photos, rows, predictors, examples=0):
@@ -96,10 +69,11 @@ def measure(photos, rows, predictors, examples=0):
 
     Parameters
     ----------
-    photos : preprocess.Photos
+    photos : data.preprocess.Photos
     rows : array (N,) of int
+        Of `photos.images`.
     predictors : dict of name -> function
-        See `predictors`.
+        Each as of `networks`.
     examples : int
         Keep what so many photos look like, evenly spread, for KID.
 
@@ -117,46 +91,90 @@ def measure(photos, rows, predictors, examples=0):
     ValueError
         If a prediction is NaN or infinite, or of another shape than the photos.
     """
-    histogram = sum(metrics.ab_histogram(part[..., 1:]) for part in _lab_of(photos, rows))
-    weights = metrics.ab_bin_weights(histogram).astype(np.float32)
-    describe = _programs()["describe"]
-    chosen = np.linspace(0, len(rows) - 1, min(examples, len(rows))).astype(int)
+    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    true = sum(metrics.ab_histogram(lab.rgb_to_lab(photos.images[p])[..., 1:]) for p in parts)
+    weights = metrics.ab_bin_weights(true).astype(np.float32)
+    chosen = rows[np.linspace(0, len(rows) - 1, min(examples, len(rows))).astype(int)]
     everything = {"truth": None, **predictors}
     found = {name: [] for name in everything}
-    histograms = {name: np.zeros(pixels.BINS**2, np.int64) for name in everything}
-    seconds = dict.fromkeys(everything, 0.0)  # that a row took for the last batch
+    histograms = {name: np.zeros(metrics.BINS**2, np.int64) for name in everything}
 
-    def collect(part, kept, tasks):
-        for task in tasks:
-            name, values, seconds[name] = task.result()
-            values = {key: value[: len(part)] for key, value in values.items()}
-            bins = values.pop("bins").ravel()
-            histograms[name] += np.bincount(bins, minlength=pixels.BINS**2)
-            found[name].append(values | {"rgb": kid.reduced(values["rgb"][kept])})
+    def one(name, part, rgb, truth, lab_true):
+        ab_pred = lab_true[..., 1:]
+        if name != "truth":
+            ab_pred = _ab(name, everything[name], part, _lightness(lab_true))
+        rgb_pred = _compiled(metrics.recolor)(truth["lab"], ab_pred)
+        values = _compiled(compare)(truth, rgb_pred, ab_pred)
+        values["ssim"] = _compiled(metrics.ssim)(rgb, rgb_pred)  # in one program it is much slower
+        values = {key: ops.convert_to_numpy(value) for key, value in values.items()}
+        if not np.isfinite(values["rmse_ab"]).all():
+            raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
+        histograms[name] += np.bincount(values.pop("bins").ravel(), minlength=metrics.BINS**2)
+        shown = ops.convert_to_numpy(rgb_pred)[np.isin(part, chosen)]
+        found[name].append(values | {"rgb": kid.reduced(shown)})
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        before = None
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            kept = chosen[(chosen >= start) & (chosen < start + BATCH)] - start
-            filled = np.resize(part, min(BATCH, len(rows)))  # the last is compiled as the others
-            truth = describe(photos.images[filled], weights)
-            slowest_first = sorted(everything, key=seconds.get, reverse=True)
-            tasks = [pool.submit(_one, n, everything[n], truth, filled) for n in slowest_first]
-            if before:  # no core waits for the last row of a batch
-                collect(*before)
-            before = part, kept, tasks
-        collect(*before)
-    joined = {name: _joined(parts) for name, parts in found.items()}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # rows side by side
+        for part in parts:
+            rgb = photos.images[part]
+            truth = _compiled(describe)(rgb, weights)
+            given = part, rgb, truth, ops.convert_to_numpy(truth["lab"])
+            list(pool.map(one, everything, *([value] * len(everything) for value in given)))
+    joined = {
+        name: {key: np.concatenate([one[key] for one in values]) for key in values[0]}
+        for name, values in found.items()
+    }
     names = photos.names(rows)
-    tables = [_table(names, name, values) for name, values in joined.items()]
-    shape = (pixels.BINS, pixels.BINS)
     return Measured(
-        pd.concat(tables, ignore_index=True),
+        pd.concat([_table(names, *row) for row in joined.items()], ignore_index=True),
         {name: values["colors"] for name, values in joined.items()},
-        {name: counts.reshape(shape) for name, counts in histograms.items()},
+        {name: counts.reshape(metrics.BINS, -1) for name, counts in histograms.items()},
         {name: values["rgb"] for name, values in joined.items()},
     )
+
+
+def describe(rgb_true, weights):
+    """What every comparison with the same true photos needs: a dict of tensors.
+
+    Parameters
+    ----------
+    rgb_true : tensor (N, H, W, 3), uint8
+        7 pixels a side or more.
+    weights : tensor (23, 23)
+        Of the bins of ab, see `metrics.ab_bin_weights`.
+    """
+    lab_true = lab.rgb_to_lab(rgb_true)
+    colors = metrics.color_classes(lab_true[..., 1:])
+    numbers = ops.reshape(ops.arange(len(metrics.COLORS)), (1, -1, 1, 1))
+    return {
+        "rgb": rgb_true,
+        "lab": lab_true,
+        "weights": weights,
+        "classes": ops.cast(colors[:, None] == numbers, "float32"),  # (N, 8, H, W)
+    }
+
+
+def compare(truth, rgb_pred, ab_pred):
+    """All but SSIM that is measured of predictions (N, H, W, 3) and (N, H, W, 2): dict of tensors.
+
+    Besides measures: weighted (N, 2) of `metrics.weighted_shares`; bins (N, H, W) of the predicted
+    ab; colors (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared
+    error, the true chroma and the predicted chroma.
+    """
+    rgb_true, ab_true = truth["rgb"], truth["lab"][..., 1:]
+    distance = metrics.ciede2000(truth["lab"], lab.rgb_to_lab(rgb_pred))
+    chroma = [ops.sqrt(ops.sum(ops.square(ab), axis=-1)) for ab in (ab_true, ab_pred)]
+    error = ops.sum(ops.square(ab_pred - ab_true), axis=-1)
+    parts = ops.stack([ops.ones_like(error), error, *chroma], axis=1)
+    return {
+        "rmse_ab": metrics.rmse_ab(ab_true, ab_pred),
+        "rmse_rgb": metrics.rmse_rgb(rgb_true, rgb_pred),
+        "delta_e_2000": ops.mean(distance, axis=(1, 2)),
+        "colorfulness": metrics.colorfulness(rgb_pred),
+        "auc": metrics.auc(ab_true, ab_pred),
+        "weighted": metrics.weighted_shares(ab_true, ab_pred, truth["weights"]),
+        "bins": metrics.ab_bin(ab_pred),
+        "colors": ops.einsum("nchw,nshw->ncs", truth["classes"], parts),
+    }
 
 
 def error_by_color(colors, seed=0):
@@ -178,97 +196,67 @@ def error_by_color(colors, seed=0):
         chroma_ratio (mean predicted chroma over mean true chroma: below 1 is too pale). The row
         `truth` is left out, and so are classes without a pixel.
     """
-    share = colors["truth"][..., 0].sum(axis=0, dtype=float) / colors["truth"][..., 0].sum()
     tables = []
-    for model in colors:
-        sums = colors[model].astype(float)
-        error = bootstrap_ratio(sums[..., 1], 2 * sums[..., 0], seed)
-        chroma = [sums[..., number].sum(axis=0) for number in (2, 3)]
+    for model, sums in colors.items():
+        sums = sums.astype(float)
+        total = sums.sum(axis=0)
+        error = np.sqrt(bootstrap_ratio(sums[..., 1], 2 * sums[..., 0], seed))
         with np.errstate(invalid="ignore"):  # a class without a pixel
-            ratio = chroma[1] / chroma[0]
-        columns = {"color": metrics.COLORS, "model": model, "pixels": share}
-        columns |= dict(
-            zip(["rmse_ab", "rmse_ab_low", "rmse_ab_high"], np.sqrt(error), strict=True)
-        )
+            ratio = total[:, 3] / total[:, 2]
+        columns = {"color": metrics.COLORS, "model": model, "pixels": total[:, 0] / total.sum(0)[0]}
+        columns |= dict(zip(["rmse_ab", "rmse_ab_low", "rmse_ab_high"], error, strict=True))
         tables.append(pd.DataFrame(columns | {"chroma_ratio": ratio}))
-    table = pd.concat([table for table in tables if table.model[0] != "truth"], ignore_index=True)
-    order = table["color"].map({color: place for place, color in enumerate(metrics.COLORS)})
-    return table[table["pixels"] > 0].iloc[order[table["pixels"] > 0].argsort(kind="stable")]
+    table = pd.concat(tables, ignore_index=True)
+    table = table[(table["model"] != "truth") & (table["pixels"] > 0)]
+    return table.iloc[table["color"].map(metrics.COLORS.index).argsort(kind="stable")]
 
 
 def colored(photos, predictors, part):
     """What the given rows of the table make of some photos: dict of name -> uint8 (n, H, W, 3)."""
     rgb = photos.images[part]
-    lab_true = ops.convert_to_numpy(lab.rgb_to_lab(rgb))
+    lightness = _lightness(lab.rgb_to_lab(rgb))
     return {
-        name: metrics.recolor(rgb, _ab(name, predict, part, lab_true))
+        name: metrics.recolor(rgb, _ab(name, predict, part, lightness))
         for name, predict in predictors.items()
     }
 
 
 @functools.cache
-def _programs():
-    """What is computed of a batch, compiled once for each size of photos and batch."""
-    functions = {
-        "describe": pixels.describe,
-        "render": pixels.render,
-        "sums_down": pixels.sums_down,
-        "compare": pixels.compare,
-    }
-    return {name: pixels.compiled(function) for name, function in functions.items()}
+def _compiled(function):
+    """The function as one program of the backend, compiled once for each size of photos."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True, reduce_retracing=True)
 
 
-def _lab_of(photos, rows):
-    """CIELAB of photos, some at a time."""
-    for start in range(0, len(rows), BATCH):
-        yield pixels.to_lab(photos.images[rows[start : start + BATCH]])
+def _lightness(values):
+    """L of CIELAB (N, H, W, 3), within 0..100 in spite of rounding: (N, H, W, 1)."""
+    return np.clip(values[..., :1], 0, 100)
 
 
-def _one(name, predict, truth, part):
-    """Name and values of one row of the table for one batch, and how many seconds they took."""
-    start = time.perf_counter()
-    ab = _ab(name, predict, part, truth["lab"])
-    programs = _programs()
-    rgb = programs["render"](truth["lab"], ab)
-    sums = programs["sums_down"](rgb, truth["rgb"])
-    values = pixels.to_numpy(programs["compare"](truth, rgb, sums, ab))
-    if not np.isfinite(values["rmse_ab"]).all():
-        raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
-    values |= pixels.to_numpy({"rgb": rgb})
-    return name, values, time.perf_counter() - start
-
-
-def _ab(name, predict, part, lab_true):
-    if predict is None:
-        return lab_true[..., 1:]
-    ab = predict(part, np.clip(ops.convert_to_numpy(lab_true)[..., :1], 0, 100))
-    expected = (*lab_true.shape[:3], 2)
+def _ab(name, predict, part, lightness):
+    """A row's ab of some photos, checked."""
+    ab, expected = predict(part, lightness), (*lightness.shape[:3], 2)
     if ab.shape != expected:
         raise ValueError(f"{name}: expected ab of shape {expected}, got {ab.shape}")
-    return ab
+    return ab.astype(np.float32, copy=False)
 
 
-def _predict(network, lightness):
-    """As `models.predict_ab`, but compiled, once: a smaller batch is filled up and cut again."""
-    filled = np.resize(lightness, (max(BATCH, len(lightness)), *lightness.shape[1:]))
-    scaled, _ = lab.scale(np.pad(filled, [(0, 0)] * 3 + [(0, 2)]))  # without any colours
-    ab = ops.convert_to_numpy(lab.unscale(scaled, network(scaled)))[..., 1:]
-    return ab[: len(lightness)]
-
-
-def _joined(parts):
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+def _predict(network, part, lightness):
+    """As `models.predict_ab`, but compiled."""
+    network.jit_compile = False
+    ab_scaled = network.predict_on_batch(lightness / lab.L_HALF - 1)
+    return np.asarray(ab_scaled) * np.float32(lab.AB_SCALE)
 
 
 def _table(names, model, values):
     columns = {key: values[key].astype(float) for key in metrics.MEASURES if key in values}
     columns["psnr"] = metrics.psnr_of(columns["rmse_rgb"])
-    weighted = [values[key].astype(float) for key in ("weighted", "weight")]
-    columns["auc_rebalanced"] = metrics.pooled_share(*weighted)
-    columns = {key: columns[key] for key in metrics.MEASURES}
-    return pd.DataFrame({"photo": names, "model": model} | columns)
-
-
-def _drawn_as(photos, part):
-    """Arguments of the oracles: which scenes, at what size, from which seed."""
-    return [scenes.index_of(name) for name in photos.names(part)], photos.image_size, photos.seed
+    columns["auc_rebalanced"] = metrics.pooled_share(*values["weighted"].astype(float).T)
+    return pd.DataFrame(
+        {"photo": names, "model": model} | {k: columns[k] for k in metrics.MEASURES}
+    )

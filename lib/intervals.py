@@ -6,12 +6,10 @@ says how much the mean would move with other photos of the same kind, not with a
 """
 
 import functools
-import itertools
 import warnings
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 RESAMPLES = 2000  # bootstrap samples of the photos
 
@@ -108,53 +106,14 @@ def bootstrap_ratio(above, below, seed=0):
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = above.sum(axis=0) / below.sum(axis=0)
         drawn = np.tensordot(times, above, 1) / np.tensordot(times, below, 1)
-    drawn = np.where(np.isfinite(drawn), drawn, np.nan)
-    ratio = np.where(np.isfinite(ratio), ratio, np.nan)
-    with warnings.catch_warnings():  # of what is NaN in every sample
+    return np.where(np.isfinite(ratio), ratio, np.nan), *ends(drawn)
+
+
+def ends(drawn):
+    """Ends of a 95 % percentile interval over axis 0, of what is finite; NaN if nothing is."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    return ratio, low, high
-
-
-def over_seeds(summaries):
-    """How much each mean depends on the seed of training.
-
-    Parameters
-    ----------
-    summaries : list of DataFrame
-        The summary.csv of the same study, trained with one seed each.
-
-    Returns
-    -------
-    DataFrame
-        One row a model and measure, those that all summaries have: model, measure, seeds (their
-        number S), mean, sd (S - 1 below) and low, high: the 95 % interval of Student's t for the
-        mean over training seeds, mean -+ t sd / sqrt(S), wide for few seeds (3: 2.5 sd). With one
-        seed, or where a value is NaN, sd, low and high are NaN; a row that no training changes
-        has sd 0 and low = high = mean.
-
-    Raises
-    ------
-    ValueError
-        For no summary at all, or one without a column model, or with a model twice.
-    """
-    if not summaries or not all("model" in summary for summary in summaries):
-        raise ValueError(f"summaries: expected tables with a column model, got {len(summaries)}")
-    if any(summary["model"].duplicated().any() for summary in summaries):
-        raise ValueError("summaries: expected each model once a table, got one more than once")
-    tables = [summary.set_index("model") for summary in summaries]
-    measures = [m for m in tables[0] if all({m, f"{m}_low"} <= set(t.columns) for t in tables)]
-    models = [model for model in tables[0].index if all(model in t.index for t in tables)]
-    count = len(tables)
-    rows = []
-    for model, measure in itertools.product(models, measures):
-        values = np.array([table.loc[model, measure] for table in tables], float)
-        mean = values.mean()
-        sd = values.std(ddof=1) if count > 1 else np.nan
-        half = stdtrit(count - 1, 0.975) * sd / np.sqrt(count) if count > 1 else np.nan
-        rows.append((model, measure, count, mean, sd, mean - half, mean + half))
-    columns = ["model", "measure", "seeds", "mean", "sd", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+        return np.nanpercentile(np.where(np.isfinite(drawn), drawn, np.nan), [2.5, 97.5], axis=0)
 
 
 def _effect_size(differences):

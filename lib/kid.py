@@ -19,23 +19,18 @@ unbiased estimators). Parmar, Zhang, Zhu (2022), On aliased resizing and surpris
 GAN evaluation (photos are reduced by PIL, with its antialiasing).
 """
 
-import functools
-import os
-from concurrent.futures import ThreadPoolExecutor
-
+import keras
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib import devices, pixels
-from lib.intervals import resamples
-from lib.quiet import keras, ops
+from lib.intervals import ends, resamples
 
 NETWORK = "Xception"
 LARGEST = 96  # pixels a side; larger photos are reduced to it, since features cost time
 SPLITS = 200  # random halves for the floor
 SCALE = 1000  # KID is small: tables hold KID x 1000
-BATCH = 32  # photos at once
+FEW = 50  # photos, below which KID says little
 
 
 def reduced(rgb):
@@ -73,19 +68,13 @@ def features(xception, photos):
         If a set is empty.
     """
     mean = keras.layers.GlobalAveragePooling2D(dtype="float32")(xception.output)
-    network = functools.partial(keras.Model(xception.input, mean), training=False)
-    network = pixels.compiled(network, xla=devices.has_gpu())
+    network = keras.Model(xception.input, mean)
+    network.compile(jit_compile=False)
     found = {}
-
-    def of_batch(rgb):
-        return ops.convert_to_numpy(network(rgb.astype(np.float32) / 127.5 - 1))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, rgb in photos.items():
-            if not len(rgb):
-                raise ValueError(f"{name}: expected at least one photo, got none")
-            batches = [rgb[start : start + BATCH] for start in range(0, len(rgb), BATCH)]
-            found[name] = np.concatenate(list(pool.map(of_batch, batches)))
+    for name, rgb in photos.items():
+        if not len(rgb):
+            raise ValueError(f"{name}: expected at least one photo, got none")
+        found[name] = network.predict(rgb.astype(np.float32) / 127.5 - 1, verbose=0)
     if xception.weights_used == "random":
         center, spread = found["truth"].mean(axis=0), np.sqrt(found["truth"].var(axis=0).mean())
         found = {name: (values - center) / spread for name, values in found.items()}
@@ -135,30 +124,22 @@ def kid(true, pred, seed=0):
         it held the true value in 93 to 96 of 100 sets; near 0 it is wider than it need be.
     """
     value, drawn = _bootstrap(true, pred, seed)
-    return value, *_ends(drawn)
-
-
-def paired_difference(features, model, reference, seed=0):
-    """By how much the KID x 1000 of `model` differs from that of `reference`.
-
-    `features` is a dict of row name to array (N, d), `truth` among them. Returns what
-    `intervals.paired_difference` returns, from the same samples of the photos for both: what moves
-    both alike, and that is most, is not in the interval. `effect_size` is None: there is no value
-    of a single photo that could vary.
-    """
-    return paired_differences(features, [(model, reference)], seed)[0]
+    return value, *ends(drawn)
 
 
 def paired_differences(features, pairs, seed=0):
-    """`paired_difference` of each (model, reference) in `pairs`: list of dict.
+    """By how much the KID x 1000 of one row differs from that of another: list of dict.
 
-    The samples of a row that is in several pairs are taken once.
+    `features` is a dict of row name to array (N, d), `truth` among them; `pairs` are (model,
+    reference). Each dict is as that of `intervals.paired_difference`, from the same samples of the
+    photos for both: what moves both alike, and that is most, is not in the interval. `effect_size`
+    is None: there is no value of a single photo that could vary.
     """
     names = dict.fromkeys(name for pair in pairs for name in pair)
     found = {name: _bootstrap(features["truth"], features[name], seed) for name in names}
     results = []
     for (one, drawn), (other, drawn_other) in ((found[m], found[r]) for m, r in pairs):
-        low, high = _ends(drawn - drawn_other)
+        low, high = ends(drawn - drawn_other)
         result = {"difference": SCALE * (one - other), "low": SCALE * low, "high": SCALE * high}
         results.append(result | {"effect_size": None, "photos": len(features["truth"])})
     return results
@@ -189,13 +170,12 @@ def table(features, seed=0):
     `features` is a dict of row name to array (N, d), `truth` among them, whose row has the `floor`.
     """
     truth = features["truth"]
-    rows = {
-        name: floor(truth, seed) if name == "truth" else kid(truth, found, seed)
+    rows = [
+        floor(truth, seed) if name == "truth" else kid(truth, found, seed)
         for name, found in features.items()
-    }
-    values = SCALE * np.array(list(rows.values()))
-    columns = dict(zip(["kid", "kid_low", "kid_high"], values.T, strict=True))
-    return pd.DataFrame({"model": list(rows)} | columns)
+    ]
+    columns = dict(zip(["kid", "kid_low", "kid_high"], SCALE * np.array(rows).T, strict=True))
+    return pd.DataFrame({"model": list(features)} | columns)
 
 
 def _bootstrap(true, pred, seed):
@@ -213,12 +193,6 @@ def _bootstrap(true, pred, seed):
     total = np.einsum("rn,rn->r", times @ pairs, times)
     drawn = np.divide(total, weight, out=np.full(len(times), np.nan), where=weight > 0)
     return _mean_of_pairs(pairs), drawn
-
-
-def _ends(drawn):
-    """2.5 and 97.5 percentiles of what is not NaN; NaN if nothing is left."""
-    known = drawn[np.isfinite(drawn)]
-    return np.percentile(known, [2.5, 97.5]).tolist() if len(known) else [np.nan, np.nan]
 
 
 def _mean_of_pairs(values):

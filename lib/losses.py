@@ -1,7 +1,7 @@
 """What training makes small: distances between colours, between features, and real or not.
 
 Every function takes tensors, true before pred, and gives a scalar: the mean over photos, pixels and
-channels. `ab_scaled` is ab / 110 (see `lab.scale`).
+channels, in float32. `ab_scaled` is ab / 110 (see `lab.scale`).
 
 References
 ----------

@@ -4,44 +4,31 @@ Every colorization network takes lightness_scaled (N, H, W, 1) in [-1, 1] and gi
 (N, H, W, 2), linear, about [-1, 1] (see `lab.scale`). All but the autoencoder take any H and W.
 Layers are named `<block>_<part>`: the diagrams of the report are drawn from these names.
 
+The builders come first, then the registry of networks, then what they need around them; last the
+four layers that Keras does not have.
+
 References
 ----------
 The paper, sections 3.3 to 3.6. Iizuka, Simo-Serra, Ishikawa (2016), Let there be Color! (fusion of
 global and local features). Chollet (2017), Xception. Ronneberger, Fischer, Brox (2015), U-Net.
-Isola, Zhu, Zhou, Efros (2017), patch logits. Antic, DeOldify (NoGAN's generator and critic).
+Isola, Zhu, Zhou, Efros (2017), patch logits. Antic, DeOldify (NoGAN's generator and critic). Zhang,
+Goodfellow, Metaxas, Odena (2019), Self-Attention GAN. Miyato, Kataoka, Koyama, Yoshida (2018),
+Spectral Normalization for GANs.
 """
 
+import contextlib
 import functools
+import hashlib
+import inspect
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from lib import lab
-from lib.devices import replicas
-from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
-from lib.pretrained import (
-    load_xception,
-    thaw,
-    xception_encoder,
-)  # all three are part of this module
-
-__all__ = [
-    "MODELS",
-    "STEADY",
-    "XCEPTION_SKIPS",
-    "build_autoencoder",
-    "build_cnn",
-    "build_critic",
-    "build_generator",
-    "build_xception",
-    "load",
-    "load_xception",
-    "predict_ab",
-    "thaw",
-    "xception_encoder",
-]
+from lib.files import replacing
 
 # Where Xception's features are read: the last activation before each halving of the photo.
 XCEPTION_SKIPS = {
@@ -54,7 +41,25 @@ XCEPTION_SKIPS = {
 # none; with Keras's 0.001 a photo that fires it is amplified 30 times, by one block after another.
 STEADY = 0.1
 
+register = keras.saving.register_keras_serializable(package="colorization")
 
+
+def _recorded(build):
+    """Let a builder note its arguments in `network.recipe`, by which it is built again."""
+
+    @functools.wraps(build)
+    def built(*values, **options):
+        network = build(*values, **options)
+        given = inspect.signature(build).bind(*values, **options)
+        given.apply_defaults()
+        arguments = {name: v for name, v in given.arguments.items() if name != "xception"}
+        network.recipe = {"builder": build.__name__, "arguments": arguments}
+        return network
+
+    return built
+
+
+@_recorded
 def build_cnn(filters=32):
     """The CNN of section 3.3: encoder, global feature extractor, decoder; 8 blocks.
 
@@ -86,6 +91,7 @@ def build_cnn(filters=32):
     return keras.Model(lightness, _output(x), name="cnn")
 
 
+@_recorded
 def build_autoencoder(image_size, filters=32, code=256):
     """The autoencoder of section 3.4: 4 convolutions, Flatten, 2 Dense, Reshape; 4 transposed.
 
@@ -117,10 +123,12 @@ def build_autoencoder(image_size, filters=32, code=256):
         x = _norm(name=f"decode{number}_norm")(x)
     x = layers.Conv2DTranspose(2, 3, 2, "same", dtype="float32", name="output_transpose")(x)  # S
     excess = 16 * side - image_size  # the side was rounded up: cut the surplus off
-    ab = layers.Cropping2D((((excess + 1) // 2, excess // 2),) * 2, name="output_ab")(x)
+    cut = ((excess + 1) // 2, excess // 2)
+    ab = layers.Cropping2D((cut, cut), dtype="float32", name="output_ab")(x)
     return keras.Model(lightness, ab, name="autoencoder")
 
 
+@_recorded
 def build_xception(xception, skips=False, fine_tune=False, filters=128):
     """The CNN on pretrained Xception of section 3.5: Xception encodes, five convolutions decode.
 
@@ -157,6 +165,7 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
     return keras.Model(lightness, _output(x), name="xception_skips" if skips else "xception")
 
 
+@_recorded
 def build_generator(filters=32, attention=True, spectral=False, encoder="scratch", xception=None):
     """NoGAN's generator: a U-Net with self-attention, section 3.6.
 
@@ -235,25 +244,91 @@ def build_critic(filters=32, dropout=0.2):
     return keras.Model([lightness, ab], logits, name="critic")
 
 
-MODELS = {
-    "cnn": build_cnn,
-    "autoencoder": build_autoencoder,
-    "xception": build_xception,
-    "xception_skips": functools.partial(build_xception, skips=True),
-    "generator": build_generator,
+@dataclass(frozen=True)
+class Network:
+    """A row of the table that is trained: what readers call it, which notebook does it, how."""
+
+    label: str
+    notebook: str
+    build: callable
+
+
+NETWORKS = {  # by name of the folder in results/<study>, in the order of every table
+    "cnn": Network("CNN", "03", build_cnn),
+    "autoencoder": Network("Autoencoder", "04", build_autoencoder),
+    "xception": Network("Xception", "05", build_xception),
+    "xception_skips": Network(
+        "Xception with skips", "05", functools.partial(build_xception, skips=True)
+    ),
+    "generator": Network("Generator alone", "06", build_generator),
+    "gan": Network("NoGAN", "06", build_generator),
 }
 
 
-def load(path):
-    """Read a saved network: results/<study>/<model>/model.keras. Raises FileNotFoundError."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no trained model at {path}: run its notebook first")
-    return keras.models.load_model(path, compile=False)
+def load_xception(weights="imagenet"):
+    """Keras's Xception without its classifier.
+
+    Parameters
+    ----------
+    weights : str or None
+        "imagenet" downloads the weights (76 MB, once); a path to a .weights.h5 file loads them;
+        None leaves them random; "auto" tries "imagenet" and falls back to random.
+
+    Returns
+    -------
+    keras.Model
+        Its attribute `weights_used` says "imagenet", the file's name, or "random".
+
+    Raises
+    ------
+    FileNotFoundError
+        If the path does not exist.
+    ConnectionError
+        If "imagenet" is asked for and cannot be downloaded.
+    ValueError
+        If the file's weights are not Xception's.
+    """
+    used, source = weights or "random", weights
+    if weights not in ("imagenet", "auto", None):
+        source, used = Path(weights), Path(weights).name
+        if not source.is_file():
+            raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
+    if weights == "auto":
+        source = used = "imagenet"
+    try:
+        xception = keras.applications.Xception(include_top=False, weights=source)
+    except Exception as error:  # keras raises a bare Exception when a download fails
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        if weights == "auto":
+            return load_xception(None)
+        if weights == "imagenet":
+            raise ConnectionError(
+                f"XCEPTION_WEIGHTS: the ImageNet weights could not be downloaded ({reason}); "
+                "give the path of a local .weights.h5 file"
+            ) from None
+        raise ValueError(f"XCEPTION_WEIGHTS: {weights} does not fit Xception: {reason}") from None
+    xception.weights_used = used
+    return xception
+
+
+def xception_encoder(xception, names):
+    """Xception from its input to the outputs of the named layers, as one model."""
+    outputs = [xception.get_layer(name).output for name in names]
+    return keras.Model(xception.input, outputs, name="xception")
+
+
+def thaw(encoder):
+    """Let an encoder learn, too, also layers of it that another model has frozen.
+
+    Its batch normalizations stay as they are: the statistics of small batches would spoil them.
+    """
+    encoder.trainable = True
+    for layer in encoder.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
 
 
 def predict_ab(network, rgb, batch_size=32):
-    """Predict the ab of photos from their lightness alone.
+    """Predict the ab of photos from their lightness alone, in 32 bits.
 
     Parameters
     ----------
@@ -267,13 +342,51 @@ def predict_ab(network, rgb, batch_size=32):
     array, shape (N, H, W, 2), float32, CIELAB units
     """
     parts = []
-    for start in range(0, len(rgb), batch_size):
-        batch = np.asarray(rgb[start : start + batch_size])
-        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(batch))
-        # Called directly: a compiled prediction would be tied to the first image size it sees.
-        ab_scaled = network(lightness_scaled, training=False)
-        parts.append(np.asarray(lab.unscale(lightness_scaled, ab_scaled))[..., 1:])
+    with _in_float32(network):
+        for start in range(0, len(rgb), batch_size):
+            lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb[start : start + batch_size]))
+            # Called directly: a compiled prediction would be tied to the first image size it sees.
+            ab_scaled = network(ops.convert_to_tensor(lightness_scaled), training=False)
+            parts.append(ops.convert_to_numpy(ab_scaled) * lab.AB_SCALE)
     return np.concatenate(parts)
+
+
+def save(network, path):
+    """Write a network as a .keras file, whole or not at all, that computes in 32 bits when read."""
+    with replacing(path) as temporary, _in_float32(network):
+        network.save(temporary)
+
+
+def load(path):
+    """Read a saved network: results/<study>/<model>/model.keras. Raises FileNotFoundError."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no trained model at {path}: run its notebook first")
+    return keras.models.load_model(path, compile=False)
+
+
+def weights_digest(model):
+    """SHA-256 of a model's weights."""
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        values = np.ascontiguousarray(ops.convert_to_numpy(variable))
+        digest.update(f"{values.shape} {values.dtype}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _in_float32(network):
+    """Within, a network that was trained with 16-bit activations computes in 32 bits."""
+    every = list(network._flatten_layers(include_self=False))
+    policies = [layer.dtype_policy for layer in every]
+    for layer in every:
+        layer.dtype_policy = "float32"
+    try:
+        yield
+    finally:
+        for layer, policy in zip(every, policies, strict=True):
+            layer.dtype_policy = policy
 
 
 def _block(x, name, channels, stride=1, kernels=(3, 3), spectral=False, epsilon=1e-3):
@@ -288,13 +401,8 @@ def _block(x, name, channels, stride=1, kernels=(3, 3), spectral=False, epsilon=
 
 
 def _norm(name, epsilon=1e-3):
-    """Batch normalization whose running statistics follow within tens of steps, not hundreds.
-
-    Over the whole batch, also where it is split among devices.
-    """
-    return layers.BatchNormalization(
-        momentum=0.9, epsilon=epsilon, synchronized=replicas() > 1, name=name
-    )
+    """Batch normalization whose running statistics follow within tens of steps, not hundreds."""
+    return layers.BatchNormalization(momentum=0.9, epsilon=epsilon, name=name)
 
 
 def _output(x):
@@ -303,3 +411,122 @@ def _output(x):
     return layers.Conv2D(
         2, 3, padding="same", kernel_initializer=small, dtype="float32", name="output_ab"
     )(x)
+
+
+@register
+class ResizeTo(keras.layers.Layer):
+    """Resize features to the size of a reference divided by `shrink`, rounded up (bilinear).
+
+    Called with [features (N, h, w, C), reference (N, H, W, any)]; gives
+    (N, ceil(H / shrink), ceil(W / shrink), C). Strided convolutions with "same" padding round up
+    too, so sizes agree for every H and W, not only for powers of two.
+    """
+
+    def __init__(self, shrink=1, **options):
+        super().__init__(**options)
+        self.shrink = shrink
+
+    def call(self, inputs):
+        features, reference = inputs
+        height, width = ops.shape(reference)[1:3]
+        size = (-(-height // self.shrink), -(-width // self.shrink))
+        if tuple(features.shape[1:3]) == size:
+            return features
+        # In 32 bits: the gradient comes back so, and XLA refuses it beside activations of 16 bits.
+        wide = ops.image.resize(ops.cast(features, "float32"), size, interpolation="bilinear")
+        return ops.cast(wide, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        features, (_, height, width, _) = input_shape
+        size = [None if side is None else -(-side // self.shrink) for side in (height, width)]
+        return (features[0], *size, features[3])
+
+    def get_config(self):
+        return {**super().get_config(), "shrink": self.shrink}
+
+
+@register
+class GrayToImageNet(keras.layers.Layer):
+    """Lightness as the grey photo that pretrained Xception expects: three channels in [-1, 1].
+
+    lightness_scaled (N, H, W, 1) in [-1, 1] is turned into the sRGB grey of the same L (not into L
+    itself: the two scales differ by up to 0.1), repeated three times.
+    """
+
+    def call(self, lightness_scaled):
+        gray = ops.zeros_like(ops.repeat(lightness_scaled, 2, axis=-1))
+        rgb = lab.lab_to_rgb(lab.unscale(lightness_scaled, gray))
+        return ops.cast(rgb * 2.0 - 1.0, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 3)
+
+
+@register
+class SelfAttention(keras.layers.Layer):
+    """Let every place look at every other: (N, H, W, C) to the same shape.
+
+    Zhang et al. (2019), equations 1 to 4, with queries and keys of C / 8 channels. `gamma` starts
+    at zero, so a new layer passes its input through and learns how much to add.
+    """
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        inner = max(channels // 8, 1)
+        self.query = keras.layers.Dense(inner, use_bias=False, name="query")
+        self.key = keras.layers.Dense(inner, use_bias=False, name="key")
+        self.value = keras.layers.Dense(channels, use_bias=False, name="value")
+        for dense in (self.query, self.key, self.value):
+            dense.build((None, None, channels))
+        self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
+
+    def call(self, features):
+        batch, height, width, channels = ops.shape(features)
+        places = ops.reshape(features, (batch, height * width, channels))
+        scores = ops.matmul(self.query(places), ops.transpose(self.key(places), (0, 2, 1)))
+        attended = ops.matmul(ops.softmax(scores, axis=-1), self.value(places))
+        return features + self.gamma * ops.reshape(attended, ops.shape(features))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@register
+class SpectralConv2D(keras.layers.Conv2D):
+    """Convolution whose kernel is divided by its largest singular value (Miyato et al. 2018).
+
+    One power iteration a training step keeps the left vector `u`; the gradient goes through the
+    singular value, and the same normalized kernel is used in training and afterwards. (Keras's
+    wrapper writes the normalized kernel over the weight instead, which depends on the backend.)
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.u = self.add_weight(
+            shape=(1, self.filters),
+            initializer=keras.initializers.RandomNormal(seed=self.kernel_initializer.seed),
+            trainable=False,
+            name="u",
+        )
+
+    def call(self, inputs, training=False):
+        matrix = ops.reshape(self.kernel, (-1, self.filters))
+        v = ops.stop_gradient(_unit(ops.matmul(self.u, ops.transpose(matrix))))
+        u = ops.stop_gradient(_unit(ops.matmul(v, matrix)))
+        if training:
+            self.u.assign(u)
+        sigma = ops.sum(ops.matmul(v, matrix) * u)
+        features = self.convolution_op(inputs, self.kernel / sigma)
+        return self.activation(features + self.bias) if self.use_bias else self.activation(features)
+
+    def save_own_variables(self, store):  # Keras's Conv2D saves the kernel and the bias only
+        for number, variable in enumerate(self.variables):
+            store[str(number)] = variable
+
+    def load_own_variables(self, store):
+        for number, variable in enumerate(self.variables):
+            variable.assign(store[str(number)])
+
+
+def _unit(vector):
+    return vector / (ops.norm(vector) + 1e-12)

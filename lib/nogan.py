@@ -7,8 +7,8 @@
    generator takes one step; the critic learns five times faster. Of the generator only the decoder
    moves.
 
-The best moment of phase 3 was picked by eye by its author, who knew no signal for it. Here a rule
-picks it: see `moment.choose`.
+The moment to stop phase 3 was picked by eye by its author, who knew no signal for it. Here a
+stopping rule picks it: see `choose`.
 
 References
 ----------
@@ -17,7 +17,6 @@ et al. (2019), The Unusual Effectiveness of Averaging in GAN Training (`average`
 """
 
 import contextlib
-import json
 import time
 
 import keras
@@ -26,40 +25,38 @@ import pandas as pd
 from keras import ops
 from PIL import Image
 
-from lib import features, lab, models, moment
+from lib import lab, metrics, models
 from lib.checkpoint import Run
-from lib.devices import has_gpu, memory_advice, of_replica, share_of_replica, watched
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
-from lib.train import Batches, Colorizer, Trainer, parts
+from lib.train import Batches, Colorizer, Trainer, compute_capability, memory_advice
 
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
+FACTORS = [round(1 + 0.02 * n, 2) for n in range(51)]  # of ab, from which `saturate` takes one
+LOOKS = 6  # validation photos that each check keeps as pictures, for choosing by eye
 
 
 class _Part(Trainer):
-    """A model that trains some of its variables; the others are state.
+    """A model that trains one of its networks; the others are state.
 
-    TensorFlow's trainer reads `trainable_weights`, JAX's and torch's `trainable_variables` and
+    TensorFlow's trainer reads `trainable_weights`, JAX's `trainable_variables` and
     `non_trainable_variables`: all say the same here, or the wrong half would move as well.
     """
 
-    def _trained(self):
-        raise NotImplementedError
-
     @property
     def trainable_variables(self):
-        return self._trained()
+        return self.network.trainable_variables
 
     @property
     def trainable_weights(self):
-        return self._trained()
+        return self.network.trainable_variables
 
     @property
     def non_trainable_variables(self):
-        moving = {id(variable) for variable in self._trained()}
+        moving = {id(variable) for variable in self.network.trainable_variables}
         return [variable for variable in self.variables if id(variable) not in moving]
 
     @property
@@ -75,8 +72,7 @@ class _Part(Trainer):
 class CriticTrainer(_Part):
     """Trains a critic as a binary classifier: true ab is real, the generator's ab is not.
 
-    Both are shown with the same L, in one batch of twice the size. The generator does not move. May
-    be called with features, as a `train.Colorizer`.
+    Both are shown with the same L, in one batch of twice the size. The generator does not move.
     """
 
     def __init__(self, critic, generator):
@@ -84,31 +80,19 @@ class CriticTrainer(_Part):
         self.network, self.generator = critic, generator
         self.right = keras.metrics.Mean("accuracy")
 
-    def _trained(self):
-        return self.network.trainable_variables
-
-    @property
-    def encoded(self):
-        return self.generator
-
-    def call(self, x, training=False):
-        rgb, *maps = parts(x)
+    def call(self, rgb, training=False):
         lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
-        if maps:
-            ab_pred = features.decode(self.generator, lightness_scaled, maps, training=False)
-        else:
-            ab_pred = self.generator(lightness_scaled, training=False)
-        ab_pred = ops.stop_gradient(ab_pred)
+        ab_pred = ops.stop_gradient(self.generator(lightness_scaled, training=False))
         both = ops.concatenate([ab_true, ops.cast(ab_pred, "float32")])
         return self.network([ops.concatenate([lightness_scaled] * 2), both], training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return share_of_replica(binary_cross_entropy(_real_then_generated(y_pred), y_pred))
+        return self.share(binary_cross_entropy(_real_then_generated(y_pred), y_pred))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         right = ops.equal(y_pred > 0, _real_then_generated(y_pred) > 0)
         self.right.update_state(ops.cast(right, "float32"))
-        return of_replica(self.get_metrics_result())
+        return self.get_metrics_result()
 
     def settings(self):
         return {"loss": "binary cross-entropy of patches"}
@@ -125,18 +109,15 @@ class GeneratorTrainer(_Part, Colorizer):
         Colorizer.__init__(self, generator, loss, feature_loss, feature_weight)
         self.critic = critic
 
-    def _trained(self):
-        return self.network.trainable_variables
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(parts(x)[0]))
+        lightness_scaled, _ = lab.scale(lab.rgb_to_lab(x))
         logits = self.critic([lightness_scaled, y_pred], training=False)
         # Three gradients of one tensor are summed in any order, and no run is like another; of
         # two, one comes through here, where turning it twice keeps TensorFlow from merging sums.
         apart = ops.flip(ops.flip(y_pred, axis=1), axis=1)
         content = Colorizer.compute_loss(self, x, y, apart, sample_weight, training)
         fooled = binary_cross_entropy(ops.ones_like(logits), logits)
-        return share_of_replica(fooled) + CONTENT_WEIGHT * content
+        return self.share(fooled) + CONTENT_WEIGHT * content
 
 
 def adversarial(
@@ -158,6 +139,7 @@ def adversarial(
     check_photos=200,
     whole=False,
     seed=0,
+    xla=None,
     warnings=(),
 ):
     """Phase 3: train generator and critic together, and keep the generator's best moment.
@@ -166,7 +148,7 @@ def adversarial(
     ----------
     generator, critic : keras.Model
         From phases 1 and 2; both are changed. `generator` ends with the chosen weights.
-    photos : preprocess.Photos
+    photos : data.preprocess.Photos
     folder : path
         Gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png for choosing
         by eye: the same few validation photos at each check. A killed run goes on from its last
@@ -178,7 +160,7 @@ def adversarial(
     loss, feature_loss, feature_weight
         See `train.Colorizer`.
     tolerance : float
-        How much RMSE_ab the chosen moment may cost, relative, see `moment.choose`.
+        How much RMSE_ab the chosen moment may cost, relative, see `choose`.
     average : float
         Below 1. What is checked and kept is the generator's weights averaged over its steps, each
         time this much of the former average and the rest of the new weights: the two players chase
@@ -193,6 +175,8 @@ def adversarial(
         How many of them, at most.
     whole : bool
         Train all of the generator, not its decoder alone: for a plain GAN from scratch.
+    xla : bool or None
+        As of `train.fit`.
 
     Returns
     -------
@@ -200,27 +184,24 @@ def adversarial(
         One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since
         the check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
         outputs' over mean of the truths'), seconds, saturation (of the chosen one; not yet in the
-        other numbers of its row), chosen (see `moment.choose`).
+        other numbers of its row), chosen (see `choose`).
 
     Raises
     ------
     FloatingPointError
         If a loss is not finite.
     """
-    encoded = features.of(generator, photos) if features.pays(generator, photos) else None
-    rows = photos.rows("train")
-    train = Batches(photos.images, rows, batch_size, seed, training=True, encoded=encoded)
-    truth = moment.Truth(photos.images[photos.rows("val")[:check_photos]])
-    critics, generators = (
-        CriticTrainer(critic, generator),
-        GeneratorTrainer(generator, critic, loss, feature_loss, feature_weight),
-    )
+    train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
+    validation = photos.images[photos.rows("val")[:check_photos]]
+    critics = CriticTrainer(critic, generator)
+    generators = GeneratorTrainer(generator, critic, loss, feature_loss, feature_weight)
     trainable = [layer.trainable for layer in generator.layers]
     for layer in generator.layers:  # the others stand still, with their running statistics
         layer.trainable = layer.trainable and (whole or layer.name.startswith(DECODER))
-    xla = has_gpu()
+    xla = compute_capability() is not None if xla is None else xla
     critics.compile(critics.adam(CRITIC_SPEED * learning_rate), jit_compile=xla)
     generators.compile(generators.adam(learning_rate, average), jit_compile=xla)
+    joint = tolerance / 2 if saturate else tolerance
     settings = {
         **generators.settings(),
         "steps": steps,
@@ -236,48 +217,83 @@ def adversarial(
     }
     for trainer in (critics, generators):
         trainer(train[0][0])  # builds it
-    run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
+    run = Run(folder, [critics, generators], generator, settings, photos.fingerprint, _beside)
     if run.finished:
         critic.load_weights(run.folder / "critic.keras")
         _restore(generator, trainable)
         return pd.DataFrame(run.rows)
     if not run.rows:
-        _check(run, 0, truth, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
+        _check(run, 0, validation, joint, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
         run.save(0)
     taken = run.rows[-1]["generator_steps"]
     recent, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
     for step in range(run.start + 1, steps + 1):
         train.epoch, number = divmod(step - 1, len(train))
-        (x,) = train[number]
+        (rgb,) = train[number]
         with memory_advice("BATCH_SIZE"):
-            recent["critic_loss"].append(_step(critics, x, step))
+            recent["critic_loss"].append(_step(critics, rgb, step))
             if recent["critic_loss"][-1] < CRITIC_THRESHOLD:
-                recent["generator_loss"].append(_step(generators, x, step))
+                recent["generator_loss"].append(_step(generators, rgb, step))
                 taken += 1
         if step % check_every == 0 or step == steps:
             means = {name: np.mean(v).item() if v else None for name, v in recent.items()}
             with _averaged(generators):
-                _check(run, step, truth, means, taken, time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                _check(run, step, validation, joint, means, taken, seconds)
             run.save(step)
             recent, began = {name: [] for name in recent}, time.perf_counter()
     _restore(generator, trainable)
     if saturate:
         run.load_best()
-        factor = moment.saturate(generator, truth, run.rows, tolerance)
+        factor = _saturate(generator, validation, run.rows, tolerance)
         run.save_best(steps)
-        run.rows[moment.choose(run.rows, moment.spendable(settings))]["saturation"] = factor
+        run.rows[choose(run.rows, joint)]["saturation"] = factor
     log = pd.DataFrame(run.rows)
-    write_text(run.written / "nogan.csv", log.to_csv(index=False))
-    with replacing(run.written / "critic.keras") as temporary:
-        critic.save(temporary)
+    write_text(run.folder / "nogan.csv", log.to_csv(index=False))
+    models.save(critic, run.folder / "critic.keras")
     run.finish(warnings)
     return log
 
 
-def _step(trainer, x, step):
+def choose(rows, tolerance=0.10):
+    """The stopping rule, which check of phase 3 to keep: index into `rows`.
+
+    Among the checks that cost at most `tolerance` (relative) more RMSE_ab than the generator had
+    before (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself
+    is allowed, so adversarial training that only does harm is undone. Needs no look at a picture.
+    """
+    limit = (1 + tolerance) * rows[0]["rmse_ab"]
+    distance = [
+        abs(np.log(max(row["colorfulness_ratio"], 1e-6))) if row["rmse_ab"] <= limit else np.inf
+        for row in rows
+    ]
+    return int(np.argmin(distance))
+
+
+def judge(rgb_true, ab_pred):
+    """What the rule sees of an answer to some photos, and the answer as photos.
+
+    Parameters
+    ----------
+    rgb_true : array (N, H, W, 3), uint8
+    ab_pred : array (N, H, W, 2), CIELAB units
+
+    Returns
+    -------
+    dict
+        rmse_ab, the mean over photos; colorfulness_ratio, mean of the outputs' over the truths'.
+    array (N, H, W, 3), uint8
+    """
+    rgb_pred = metrics.recolor(rgb_true, ab_pred)
+    ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_true).mean()
+    error = metrics.rmse_ab(lab.rgb_to_lab(rgb_true)[..., 1:], ab_pred).mean()
+    return {"rmse_ab": float(error), "colorfulness_ratio": float(ratio)}, rgb_pred
+
+
+def _step(trainer, rgb, step):
     """One training step; its loss, checked."""
     trainer.reset_metrics()
-    loss = float(trainer.train_on_batch(x, return_dict=True)["loss"])
+    loss = float(trainer.train_on_batch(rgb, return_dict=True)["loss"])
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"{trainer.network.name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE; "
@@ -289,7 +305,8 @@ def _step(trainer, x, step):
 @contextlib.contextmanager
 def _averaged(trainer):
     """Within, the trained weights are their average over the steps, if there is one."""
-    optimizer, variables = trainer.optimizer, trainer.trainable_variables
+    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)  # of loss scaling
+    variables = trainer.trainable_variables
     if not optimizer.use_ema or not ops.convert_to_numpy(optimizer.iterations):
         yield
         return
@@ -300,21 +317,40 @@ def _averaged(trainer):
         variable.assign(value)
 
 
-def _check(run, step, truth, means, taken, seconds):
+def _check(run, step, validation, joint, means, taken, seconds):
     """Measure the generator on validation photos, log it, keep it if it is the best so far."""
-    measured, rgb_pred = truth.measure(models.predict_ab(run.network, truth.rgb))
-    with replacing(run.written / "looks" / f"{step:06d}.png") as temporary:
-        Image.fromarray(np.concatenate(rgb_pred[truth.shown], axis=1)).save(temporary)
+    measured, rgb_pred = judge(validation, models.predict_ab(run.network, validation))
+    shown = np.linspace(0, len(validation) - 1, min(LOOKS, len(validation))).astype(int)
+    with replacing(run.folder / _look(step)) as temporary:
+        Image.fromarray(np.concatenate(rgb_pred[shown], axis=1)).save(temporary)
     row = {"step": step, "generator_steps": taken, **means, **measured}
-    row |= {"seconds": round(seconds, 3), "saturation": 1.0}
-    run.rows.append(row)
-    chosen = moment.choose(run.rows, moment.spendable(run.settings))
+    run.rows.append(row | {"seconds": round(seconds, 3), "saturation": 1.0})
+    chosen = choose(run.rows, joint)
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:
         run.save_best(step)
-    if not watched():
-        print(json.dumps(row))
+    words = ", ".join(f"{name} {value:.2f}" for name, value in measured.items())
+    print(f"step {step} of {run.settings['steps']}: {words}", flush=True)
+
+
+def _look(step):
+    return f"looks/{step:06d}.png"
+
+
+def _beside(rows):
+    """What a finished run has besides model.keras."""
+    return ["critic.keras", *(_look(row["step"]) for row in rows)]
+
+
+def _saturate(generator, validation, rows, tolerance):
+    """Multiply a generator's ab by the factor that `choose` takes after `rows`; gives it."""
+    ab_pred = models.predict_ab(generator, validation)
+    found = [judge(validation, factor * ab_pred)[0] for factor in FACTORS]
+    factor = FACTORS[max(choose([rows[0], *found], tolerance) - 1, 0)]
+    for weights in generator.get_layer("output_ab").weights:
+        weights.assign(factor * weights)
+    return factor
 
 
 def _restore(generator, trainable):

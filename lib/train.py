@@ -6,15 +6,18 @@ resumed run ends with the very same weights, since the order of the photos and t
 on the seed and the epoch alone.
 
 A run's folder holds model.keras (the network, when finished), history.csv (one row an epoch),
-params.json (sizes, settings, warnings) and, while it runs, checkpoint.json with its weights. Each
-is written beside its place and renamed, so that none is ever half there.
+params.json (sizes, settings, warnings) and checkpoint.json, while it runs with its weights.
 
 References
 ----------
 The paper, section V (Adam, batch 96, 250 to 500 epochs). Kingma, Ba (2015), Adam. Loshchilov,
-Hutter (2017), SGDR (cosine rate, here without restarts).
+Hutter (2017), SGDR (cosine rate, here without restarts). Micikevicius et al. (2018), Mixed
+precision training.
 """
 
+import contextlib
+import os
+import sys
 import time
 
 import keras
@@ -22,17 +25,8 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from lib import features, lab, losses
+from lib import lab, losses
 from lib.checkpoint import Run
-from lib.devices import (
-    distribute,
-    has_gpu,
-    memory_advice,
-    of_replica,
-    replicas,
-    share_of_replica,
-    watched,
-)
 
 ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true ab counts as right
 
@@ -40,39 +34,70 @@ ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true a
 def prepare_device(seed):
     """Seed every random number generator, and use all GPUs that there are.
 
-    Call it before building a network. On a GPU precision is mixed. With TensorFlow, each batch is
-    split among all GPUs and machines, see `lib.devices`. Returns a dict: device, precision, xla,
-    replicas.
+    Call it before building a network. On a GPU precision is mixed, see `precision_for`. With
+    TensorFlow each batch is split among all GPUs. Returns a dict: device, precision, xla, replicas.
     """
-    gpu = has_gpu()
-    distribute()
+    capability = compute_capability()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(False)  # 0.2 CIELAB units of noise
+        several = len(tf.config.list_physical_devices("GPU")) > 1
+        if several and not tf.distribute.has_strategy():
+            tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
     keras.utils.set_random_seed(seed)
-    keras.mixed_precision.set_global_policy("mixed_bfloat16" if gpu else "float32")
-    precision = keras.mixed_precision.global_policy().name
+    keras.mixed_precision.set_dtype_policy(precision_for(capability))
     return {
-        "device": "GPU" if gpu else "CPU",
-        "precision": precision,
-        "xla": gpu,
+        "device": "CPU" if capability is None else "GPU",
+        "precision": keras.mixed_precision.dtype_policy().name,
+        "xla": capability is not None,
         "replicas": replicas(),
     }
 
 
-def parts(x):
-    """A batch as a list: photos, and what comes with them."""
-    return list(x) if isinstance(x, list | tuple) else [x]
+def compute_capability():
+    """CUDA's version number of the first GPU, a pair such as (8, 0); None without a GPU."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        gpu = jax.devices()[0]
+        found = getattr(gpu, "compute_capability", "0.0") if gpu.platform == "gpu" else None
+        return found and tuple(int(part) for part in found.split("."))
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    return details.get("compute_capability", (0, 0)) if gpus else None
+
+
+def precision_for(capability):
+    """Keras's dtype policy for a GPU: bfloat16 where its hardware has it, from 8.0 on (A100, L4).
+
+    7.x (Colab's T4) has float16, with loss scaling; older cards and processors get float32.
+    """
+    if capability is None or capability < (7, 0):
+        return "float32"
+    return "mixed_float16" if capability < (8, 0) else "mixed_bfloat16"
+
+
+def replicas():
+    """Among how many devices each batch is split."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 class Trainer(keras.Model):
-    """A model that trains others; they are built before it is made.
-
-    `encoded` is the one of them whose frozen encoder may be run once for all epochs.
-    """
+    """A model that trains others; they are built before it is made."""
 
     def build(self, input_shape):
         self.built = True
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Do nothing: here Keras averages a batch over all machines, which fails, to build them."""
+    def share(self, loss):
+        """A replica's part of the loss of the whole batch: TensorFlow adds up their gradients."""
+        return loss / replicas() if replicas() > 1 else loss
 
 
 class Colorizer(Trainer):
@@ -87,9 +112,6 @@ class Colorizer(Trainer):
     feature_loss : losses.FeatureLoss or None
         Added to the colour loss, times `feature_weight`.
     feature_weight : float
-
-    Called with photos alone, or with photos and the features that the network's frozen encoder
-    makes of them; then only what comes after the encoder is run.
     """
 
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0):
@@ -102,34 +124,26 @@ class Colorizer(Trainer):
         self.near = keras.metrics.Mean("accuracy")
         self.error = keras.metrics.RootMeanSquaredError("rmse_ab")
 
-    def call(self, x, training=False):
-        rgb, *maps = parts(x)
+    def call(self, rgb, training=False):
         lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb))
-        if maps:
-            return features.decode(self.network, lightness_scaled, maps, training)
         return self.network(lightness_scaled, training=training)
 
-    @property
-    def encoded(self):
-        return self.network
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        rgb = parts(x)[0]
-        lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
+        lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(x))
         loss = self.color_loss(ab_true, y_pred)
         if self.feature_loss is not None:
-            rgb_true = ops.cast(rgb, "float32") / 255.0
+            rgb_true = ops.cast(x, "float32") / 255.0
             rgb_pred = lab.lab_to_rgb(lab.unscale(lightness_scaled, y_pred))
             loss = loss + self.feature_weight * self.feature_loss(rgb_true, rgb_pred)
-        return share_of_replica(loss)
+        return self.share(loss)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        ab_true = lab.rgb_to_lab(parts(x)[0])[..., 1:]
+        ab_true = lab.rgb_to_lab(x)[..., 1:]
         ab_pred = ops.cast(y_pred, "float32") * lab.AB_SCALE
         self.error.update_state(ab_true, ab_pred)
         distance = ops.sqrt(ops.sum(ops.square(ab_pred - ab_true), axis=-1))
         self.near.update_state(ops.cast(distance < ACCURACY_DISTANCE, "float32"))
-        return of_replica(self.get_metrics_result())
+        return self.get_metrics_result()
 
     def adam(self, rate):
         """The optimizer, with the paper's choice, Adam, at Keras's defaults."""
@@ -145,16 +159,15 @@ class Batches(keras.utils.PyDataset):
     """Batches of uint8 photos from a memory-mapped store, the same at the same seed and epoch.
 
     Training batches are shuffled, flipped left to right at random, and all full; the others come in
-    order and whole. With `encoded` (features.Features), a batch is the photos and their features.
+    order and whole.
     """
 
-    def __init__(self, images, rows, batch_size, seed=0, training=False, flips=True, encoded=None):
+    def __init__(self, images, rows, batch_size, seed=0, training=False, flips=True):
         super().__init__()
         if not 1 <= batch_size <= len(rows):
             raise ValueError(f"BATCH_SIZE: expected 1 to {len(rows)} photos, got {batch_size}")
         self.images, self.rows, self.batch_size = images, np.asarray(rows), batch_size
-        self.seed, self.training, self.flips = seed, training, flips
-        self.encoded, self.epoch = encoded, 0
+        self.seed, self.training, self.flips, self.epoch = seed, training, flips, 0
 
     def __len__(self):
         count = len(self.rows) / self.batch_size
@@ -165,11 +178,11 @@ class Batches(keras.utils.PyDataset):
         if self.training:
             rows = np.random.default_rng((self.seed, self.epoch)).permutation(rows)
         rows = rows[number * self.batch_size : (number + 1) * self.batch_size]
-        rgb, flipped = self.images[rows], np.zeros(len(rows), bool)
+        rgb = self.images[rows]
         if self.training and self.flips:
             flipped = np.random.default_rng((self.seed, self.epoch, number)).random(len(rows)) < 0.5
             rgb[flipped] = rgb[flipped, :, ::-1]
-        return (rgb,) if self.encoded is None else ((rgb, *self.encoded.of_batch(rows, flipped)),)
+        return (rgb,)
 
 
 def fit(
@@ -185,7 +198,6 @@ def fit(
     flips=True,
     seed=0,
     xla=None,
-    cache=None,
     warnings=(),
 ):
     """Train a network on the training photos, or go on where a killed run was.
@@ -194,7 +206,7 @@ def fit(
     ----------
     trainer : Colorizer or nogan.CriticTrainer
         Holds the network with its loss, its measures and its optimizer.
-    photos : preprocess.Photos
+    photos : data.preprocess.Photos
         "train" is trained on, "val" is measured after each epoch; "test" is not touched.
     folder : path
         Where the run is kept. A run there with other settings, data or code is started over.
@@ -211,9 +223,6 @@ def fit(
     xla : bool or None
         Compile with XLA; None for only on a GPU (on 2 CPU cores these networks train 1.5 to 2
         times slower with it).
-    cache : bool or None
-        Keep what a frozen encoder makes of the photos on disk instead of running it in every
-        epoch; None for where it pays (see `lib.features`). Changes nothing but the time.
     warnings : sequence of str
         Kept in params.json and shown in the report.
 
@@ -227,8 +236,7 @@ def fit(
     Raises
     ------
     ValueError
-        If there are no validation photos, or fewer training photos than `batch_size`; if `cache`
-        is asked for and there is no frozen encoder.
+        If there are no validation photos, or fewer training photos than `batch_size`.
     FloatingPointError
         If a loss is not finite: names epoch and batch; the last good weights are kept.
     MemoryError
@@ -240,12 +248,8 @@ def fit(
             f"photos: expected some for validation, got none beside {len(rows['train'])} for "
             "training: raise MAX_IMAGES"
         )
-    if cache is None:
-        cache = features.pays(trainer.encoded, photos, epochs)
-    encoded = features.of(trainer.encoded, photos) if cache else None
-    train = Batches(photos.images, rows["train"], batch_size, seed, True, flips, encoded)
-    few = min(batch_size, len(rows["val"]))
-    validation = Batches(photos.images, rows["val"], few, encoded=encoded)
+    train = Batches(photos.images, rows["train"], batch_size, seed, True, flips)
+    validation = Batches(photos.images, rows["val"], min(batch_size, len(rows["val"])))
     settings = {
         **trainer.settings(),
         "epochs": epochs,
@@ -257,18 +261,18 @@ def fit(
         "seed": seed,
     }
     rate = _rate(schedule, learning_rate, epochs * len(train))
-    trainer.compile(trainer.adam(rate), jit_compile=has_gpu() if xla is None else xla)
+    xla = compute_capability() is not None if xla is None else xla
+    trainer.compile(trainer.adam(rate), jit_compile=xla)
     trainer.build(None)  # its parts are built: only a built model takes weights back
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
     if not run.finished:
         train.epoch = run.start
-        last = run.start if _exhausted(run.rows, patience) else epochs
         with memory_advice("BATCH_SIZE"):
             trainer.fit(
                 train,
                 validation_data=validation,
                 initial_epoch=run.start,
-                epochs=last,
+                epochs=run.start if _exhausted(run.rows, patience) else epochs,
                 shuffle=False,
                 verbose=1 if watched() else 2,
                 callbacks=[_Epochs(run, train, patience)],
@@ -305,6 +309,26 @@ class _Epochs(keras.callbacks.Callback):
                 self.run.save_best(epoch + 1)
             self.model.stop_training = _exhausted(self.run.rows, self.patience)
         self.run.save(epoch + 1)
+
+
+def watched():
+    """True when a person watches: a terminal, JupyterLab or Colab; False under papermill."""
+    in_notebook = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
+    return in_notebook or sys.stdout.isatty()
+
+
+@contextlib.contextmanager
+def memory_advice(parameter):
+    """Turn a device's out-of-memory error into a MemoryError that names the parameter to halve."""
+    try:
+        yield
+    except Exception as error:
+        words = ("RESOURCE_EXHAUSTED", "ResourceExhausted")  # TensorFlow and JAX
+        if any(word in f"{type(error).__name__} {error}" for word in words):
+            raise MemoryError(
+                f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
+            ) from error
+        raise
 
 
 def _exhausted(rows, patience):

@@ -30,7 +30,7 @@ def small(xception):
         "cnn": models.build_cnn(4),
         "autoencoder": models.build_autoencoder(32, filters=4, code=16),
         "xception": models.build_xception(xception, filters=16),
-        "xception_skips": models.MODELS["xception_skips"](xception, filters=16),
+        "xception_skips": models.build_xception(xception, skips=True, filters=16),
         "generator": models.build_generator(4),
         "generator_spectral": models.build_generator(4, spectral=True),
         "generator_xception": models.build_generator(4, encoder="xception", xception=xception),

@@ -97,7 +97,7 @@ def tiny_critic():
     """Two convolutions, but all that makes a critic's state: spectral normalization, dropout."""
     import keras
 
-    from lib.layers import SpectralConv2D
+    from lib.models import SpectralConv2D
 
     inputs = [keras.Input((None, None, channels)) for channels in (1, 2)]
     x = keras.layers.Concatenate()(inputs)
@@ -185,3 +185,18 @@ def done(folder):
     """How many epochs or steps a run has kept."""
     path = Path(folder) / "checkpoint.json"
     return json.loads(path.read_text())["done"] if path.is_file() else 0
+
+
+def tiny_xception():
+    """Stands for Xception: the layers that are tapped, by their names, of four channels each."""
+    import keras
+
+    taps = ["block1_conv2_act", "block2_sepconv2_bn", "block3_sepconv1_act", "block3_sepconv2_bn"]
+    taps += ["block4_sepconv1_act", "block4_sepconv2_bn", "block13_sepconv1_act"]
+    rgb = x = keras.Input((None, None, 3))
+    for name in [*taps, "block14_sepconv2_act"]:
+        stride = 1 if name.endswith("_bn") else 2
+        x = keras.layers.Conv2D(4, 3, stride, padding="same")(x)
+        kind = keras.layers.BatchNormalization if stride == 1 else keras.layers.ReLU
+        x = kind(name=name)(x)
+    return keras.Model(rgb, x)

@@ -44,14 +44,6 @@ def test_bin_weights_in_closed_form():
     np.testing.assert_allclose(weights[0, 0], weights[17, 15])  # empty: as the rarest
 
 
-def test_smoothing_of_bin_weights():
-    histogram = metrics.ab_histogram(rare_red()[0])
-    np.testing.assert_allclose(metrics.ab_bin_weights(histogram, 1.0), 1)
-    half = metrics.ab_bin_weights(histogram, 0.5)
-    np.testing.assert_allclose(half[17, 15] / half[11, 11], (0.45 + 0.25) / (0.05 + 0.25))
-    np.testing.assert_allclose(0.9 * half[11, 11] + 0.1 * half[17, 15], 1)
-
-
 def test_rebalanced_auc_in_closed_form():
     true, pred = rare_red()
     weights = metrics.ab_bin_weights(metrics.ab_histogram(true))
@@ -103,5 +95,3 @@ def test_bad_weights_are_refused():
         metrics.auc_rebalanced(*rare_red(), np.zeros((23, 23)))
     with pytest.raises(ValueError, match="histogram"):
         metrics.ab_bin_weights(np.zeros((23, 23)))
-    with pytest.raises(ValueError, match="smoothing"):
-        metrics.ab_bin_weights(np.ones((23, 23)), smoothing=2)

@@ -1,136 +1,69 @@
-"""Baselines: means and lookup by hand, batches against one array, limits, refusals."""
+"""Baselines: means and lookup by hand, batches against one array, what they may see."""
+
+import types
 
 import numpy as np
 import pytest
 
-from lib import baselines, lab, pixels
+from lib import baselines, lab
 
 RANDOM = np.random.default_rng(0)
-LAB = np.asarray(lab.rgb_to_lab(RANDOM.integers(0, 256, (6, 8, 9, 3), dtype=np.uint8)))
-LIGHTNESS = LAB[..., :1]
+RGB = RANDOM.integers(0, 256, (10, 8, 9, 3), dtype=np.uint8)
+LAB = lab.rgb_to_lab(RGB)
+TRAIN, TEST = np.arange(4), np.arange(4, 10)
+PHOTOS = types.SimpleNamespace(images=RGB, rows={"train": TRAIN, "test": TEST}.__getitem__)
 
 
-def error(ab_pred):
-    return np.square(LAB[..., 1:] - ab_pred).mean()
+def predict(name, seed=0):
+    return baselines.predictors(PHOTOS, TEST, seed)[name](TEST, LAB[TEST][..., :1].clip(0, 100))
 
 
-def test_gray():
-    ab = baselines.predict_gray(LIGHTNESS)
-    assert ab.shape == (6, 8, 9, 2) and ab.dtype == np.float32 and not ab.any()
+def test_means_of_batches_are_those_of_all_pixels():
+    fitted = baselines.fit([RGB[:1], RGB[1:4]])
+    np.testing.assert_allclose(fitted.mean_ab, LAB[:4, ..., 1:].mean(axis=(0, 1, 2)), rtol=1e-4)
 
 
-def test_mean_ab_weighs_pixels_not_batches():
-    batches = [np.float32([[9, 10, 0]]), np.float32([[5, 0, 2], [9, 2, 2], [3, 0, 0]])]
-    np.testing.assert_allclose(baselines.fit(batches).mean_ab, [3, 1])
-
-
-def test_mean_ab_of_batches_equals_mean_of_all():
-    fitted = baselines.fit(iter([LAB[:4], LAB[4:]]))
-    np.testing.assert_allclose(fitted.mean_ab, LAB[..., 1:].mean(axis=(0, 1, 2)), rtol=1e-4)
-
-
-def test_mean_ab_adds_up_in_float64():
-    batches = (np.full((1000, 3), 0.1, np.float32) for _ in range(500))
-    np.testing.assert_allclose(baselines.fit(batches).mean_ab, np.float32(0.1), rtol=1e-12)
-
-
-def test_predict_mean_ab():
-    ab = baselines.predict_mean_ab(LIGHTNESS, np.array([3.0, -4.0]))
-    assert ab.shape == (6, 8, 9, 2) and ab.dtype == np.float32
-    assert (ab == [3, -4]).all()
-
-
-def test_l_lookup_by_hand():
-    pixels = [[10.4, 1, 1], [9.5, 3, 5], [20.0, -6, 0], [20.49, -8, 0], [80.0, 7, 7]]
-    table = baselines.fit([np.float32(pixels[:2]), np.float32(pixels[2:])]).l_lookup
+def test_lookup_by_hand():
+    red, blue = np.uint8([200, 30, 30]), np.uint8([30, 30, 200])
+    level = int(lab.rgb_to_lab(red)[0] + 0.5)
+    table = baselines.fit([np.stack([red, red, blue])[None, None]]).l_lookup
     assert table.shape == (101, 2) and table.dtype == np.float64
-    np.testing.assert_allclose(table[10], [2, 3])
-    np.testing.assert_allclose(table[20], [-7, 0])
-    np.testing.assert_allclose(table[0], table[10])  # empty rows: the nearest filled one
-    np.testing.assert_allclose(table[15], table[10])  # of two as near, the darker
-    np.testing.assert_allclose(table[16], table[20])
-    np.testing.assert_allclose(table[50], table[20])
-    np.testing.assert_allclose(table[51], table[80])
-    np.testing.assert_allclose(table[100], table[80])
+    np.testing.assert_allclose(table[level], lab.rgb_to_lab(red)[1:], rtol=1e-5)
+    np.testing.assert_allclose(table[0], lab.rgb_to_lab(blue)[1:], rtol=1e-5)  # the nearest filled
+    np.testing.assert_allclose(table[100], lab.rgb_to_lab(red)[1:], rtol=1e-5)
 
 
-def test_predict_l_lookup_takes_the_row_of_the_rounded_lightness():
-    table = np.stack([np.arange(101), -np.arange(101)], axis=1)
-    lightness = np.float32([0, 0.49, 0.5, 41.6, 99.4, 100.00001]).reshape(1, 2, 3, 1)
-    ab = baselines.predict_l_lookup(lightness, table)
-    assert ab.shape == (1, 2, 3, 2) and ab.dtype == np.float32
-    assert ab[..., 0].ravel().tolist() == [0, 0, 1, 42, 99, 100]
-    assert ab[..., 1].ravel().tolist() == [0, 0, -1, -42, -99, -100]
+def test_rows_are_what_they_say():
+    fitted = baselines.fit([RGB[TRAIN]])
+    found = {name: predict(name) for name in ("gray", "mean_ab", "l_lookup", "random_photo")}
+    for ab in found.values():
+        assert ab.shape == (6, 8, 9, 2) and ab.dtype == np.float32
+    assert not found["gray"].any()
+    np.testing.assert_allclose(found["mean_ab"], np.broadcast_to(fitted.mean_ab, (6, 8, 9, 2)))
+    level = np.floor(LAB[TEST][..., 0].clip(0, 100) + 0.5).astype(int)
+    np.testing.assert_allclose(found["l_lookup"], fitted.l_lookup[level], rtol=1e-6)
 
 
-def test_lookup_recovers_a_colour_that_depends_on_lightness():
-    lightness = np.floor(LIGHTNESS + 0.5)
-    ab = np.concatenate([lightness / 2, 30 - lightness], axis=-1)
-    table = baselines.fit([np.concatenate([lightness, ab], axis=-1)]).l_lookup
-    np.testing.assert_allclose(baselines.predict_l_lookup(lightness, table), ab, atol=1e-4)
+def test_random_photos_are_training_photos_drawn_by_the_seed():
+    ab = predict("random_photo", seed=7)
+    for one in ab:
+        assert any(np.array_equal(one, lab.rgb_to_lab(RGB[row])[..., 1:]) for row in TRAIN)
+    np.testing.assert_array_equal(ab, predict("random_photo", seed=7))
+    assert (ab != predict("random_photo", seed=8)).any()
+    some = baselines.predictors(PHOTOS, TEST, 7)["random_photo"](TEST[2:4], LAB[2:4, ..., :1])
+    np.testing.assert_array_equal(some, ab[2:4])  # whatever is asked for together
 
 
-def test_baselines_are_ordered_on_what_they_were_fitted_to():
-    fitted = baselines.fit([LAB])
-    mean = baselines.predict_mean_ab(LIGHTNESS, fitted.mean_ab)
-    lookup = baselines.predict_l_lookup(LIGHTNESS, fitted.l_lookup)
-    assert error(lookup) < error(mean) < error(baselines.predict_gray(LIGHTNESS))
-
-
-def test_draw_photos_is_deterministic():
-    rows = np.array([3, 5, 8, 13])
-    drawn = baselines.draw_photos(rows, 100, seed=7)
-    assert drawn.shape == (100,) and set(drawn) == set(rows)
-    np.testing.assert_array_equal(drawn, baselines.draw_photos(rows, 100, seed=7))
-    assert (drawn != baselines.draw_photos(rows, 100, seed=8)).any()
-
-
-def test_random_photo_is_the_ab_of_the_drawn_photos():
-    rgb = RANDOM.integers(0, 256, (6, 8, 9, 3), dtype=np.uint8)
-    ab = baselines.predict_random_photo(LIGHTNESS, rgb)
-    assert ab.shape == (6, 8, 9, 2) and ab.dtype == np.float32
-    np.testing.assert_array_equal(ab, pixels.to_lab(rgb)[..., 1:])  # to the last bit
-    np.testing.assert_allclose(ab, np.asarray(lab.rgb_to_lab(rgb))[..., 1:], atol=1e-4)
+def test_each_baseline_has_less_error_on_what_it_was_fitted_to():
+    given = types.SimpleNamespace(images=RGB, rows=lambda split: np.arange(10))
+    rows = baselines.predictors(given, np.arange(10))
+    names = ("gray", "mean_ab", "l_lookup")
+    found = [rows[name](np.arange(10), LAB[..., :1].clip(0, 100)) for name in names]
+    gray, mean, lookup = (np.square(LAB[..., 1:] - ab).mean() for ab in found)
+    assert lookup < mean < gray
 
 
 def test_no_pixels_are_refused():
-    for batches in ([], [LAB[:0]]):
+    for batches in ([], [RGB[:0]]):
         with pytest.raises(ValueError, match="at least one pixel"):
             baselines.fit(batches)
-    with pytest.raises(ValueError, match="rows"):
-        baselines.draw_photos([], 3)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_nan_is_refused(bad):
-    broken = LAB.copy()
-    broken[0, 0, 0, 1] = bad
-    with pytest.raises(ValueError, match="lab_batches"):
-        baselines.fit([broken])
-    with pytest.raises(ValueError, match="mean_ab"):
-        baselines.predict_mean_ab(LIGHTNESS, [0, bad])
-    with pytest.raises(ValueError, match="lightness"):
-        baselines.predict_l_lookup(broken[..., 1:2], np.zeros((101, 2)))
-
-
-def test_network_units_are_refused_as_lightness():
-    scaled = np.asarray(lab.scale(LAB)[0])
-    with pytest.raises(ValueError, match="expected L in 0..100"):
-        baselines.predict_l_lookup(scaled, np.zeros((101, 2)))
-    with pytest.raises(ValueError, match="expected L in 0..100"):
-        baselines.fit([LAB * 2.55])
-
-
-def test_wrong_shapes_are_refused():
-    with pytest.raises(ValueError, match="lab_batches"):
-        baselines.fit([LAB[..., 1:]])
-    with pytest.raises(ValueError, match="lightness"):
-        baselines.predict_gray(LIGHTNESS[..., 0])
-    with pytest.raises(ValueError, match="mean_ab"):
-        baselines.predict_mean_ab(LIGHTNESS, np.zeros(3))
-    with pytest.raises(ValueError, match="table"):
-        baselines.predict_l_lookup(LIGHTNESS, np.zeros((100, 2)))
-    with pytest.raises(ValueError, match="rgb_drawn"):
-        baselines.predict_random_photo(LIGHTNESS, np.zeros((5, 8, 9, 3), np.uint8))
-    with pytest.raises(ValueError, match="rgb_drawn"):
-        baselines.predict_random_photo(LIGHTNESS, np.zeros((6, 8, 9, 3), np.float32))

@@ -10,7 +10,7 @@ import pytest
 from keras import layers, ops
 
 from lib import lab, models, nogan, train
-from lib.layers import SpectralConv2D
+from lib.models import SpectralConv2D
 
 # ---------------------------------------------------------------- the network
 

@@ -1,5 +1,6 @@
 """Every row of the table: there when it can be, measured on the right photos, in order."""
 
+import shutil
 import warnings
 
 import keras
@@ -8,8 +9,9 @@ import pytest
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import evaluate, lab, metrics, models
-from lib.data import preprocess
+from lib import baselines, evaluate, lab, metrics, models
+from lib.data import preprocess, scenes
+from lib.files import write_json
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +21,15 @@ def photos(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, photos):
     folder = tmp_path_factory.mktemp("study")
     (folder / "cnn").mkdir()
     keras.utils.set_random_seed(0)
     network = models.build_cnn(4)
     output = network.get_layer("output_ab")  # starts near no colour: make it lively
     output.set_weights([30_000 * weights for weights in output.get_weights()])
-    network.save(folder / "cnn" / "model.keras")
+    models.save(network, folder / "cnn" / "model.keras")
+    write_json(folder / "cnn" / "params.json", {"data": photos.fingerprint})
     return folder
 
 
@@ -37,7 +40,9 @@ def rows(photos):
 
 @pytest.fixture(scope="module")
 def predictors(photos, rows, study):
-    return evaluate.predictors(photos, rows, study, evaluate.fit(photos), seed=0)
+    networks, left_out = evaluate.networks(photos, study)
+    assert left_out == []
+    return baselines.predictors(photos, rows) | scenes.oracles(photos) | networks
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +67,12 @@ def predict(photos, predictors, name, part):
     return predictors[name](part, lightness)
 
 
-def test_rows_are_baselines_oracles_and_the_networks_that_are_there(predictors):
-    baselines = ["gray", "mean_ab", "l_lookup", "random_photo"]
-    oracles = ["oracle_mean", "oracle_sample"]
-    assert list(predictors) == [*baselines, *evaluate.CLASSICAL, *oracles, "cnn"]
-
-
-def test_classical_rows_can_be_left_out(photos, rows, study, predictors):
-    fitted = evaluate.fit(photos)
-    found = evaluate.predictors(photos, rows, study, fitted, scribbles=None)
-    assert list(found) == [name for name in predictors if name not in evaluate.CLASSICAL]
+def test_a_network_of_other_photos_is_left_out_and_named(photos, study, tmp_path):
+    shutil.copytree(study / "cnn", tmp_path / "cnn")
+    write_json(tmp_path / "cnn" / "params.json", {"data": "another"})
+    networks, left_out = evaluate.networks(photos, tmp_path)
+    assert networks == {} and len(left_out) == 1
+    assert left_out[0].startswith("cnn has learnt from other photos")
 
 
 def test_table_has_each_photo_once_a_row_with_every_measure(table, photos, rows, predictors):
@@ -133,12 +134,10 @@ def test_measures_agree_with_scikit_image_in_float64(table, photos, rows, predic
             np.testing.assert_allclose(own[measure].iloc[place], value, rtol=2e-3, err_msg=measure)
 
 
-def test_smaller_batches_change_nothing(photos, rows, study, measured, monkeypatch):
-    """The last batch is filled up with photos that must not count."""
+def test_smaller_batches_change_nothing(photos, rows, predictors, measured, monkeypatch):
     monkeypatch.setattr(evaluate, "BATCH", 7)
     assert len(rows) % 7
-    found = evaluate.predictors(photos, rows, study, evaluate.fit(photos), seed=0)
-    again = evaluate.measure(photos, rows, found, examples=5)
+    again = evaluate.measure(photos, rows, predictors, examples=5)
     numbers = list(metrics.MEASURES)
     assert again.table[["photo", "model"]].equals(measured.table[["photo", "model"]])
     np.testing.assert_allclose(again.table[numbers], measured.table[numbers], rtol=1e-3, atol=0.02)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import intervals, metrics
+from lib import intervals
 
 
 def long_table(values):
@@ -19,7 +19,7 @@ def long_table(values):
 def test_summary_has_means_in_order_of_appearance():
     table = long_table({"gray": [3.0, 5.0, 7.0], "cnn": [1.0, 2.0, 6.0]})
     table["psnr"] = 20.0
-    summary = metrics.summarize(table)
+    summary = intervals.summarize(table)
     columns = ["rmse_ab", "rmse_ab_low", "rmse_ab_high", "psnr", "psnr_low", "psnr_high"]
     assert list(summary) == ["model", *columns]
     assert summary["model"].tolist() == ["gray", "cnn"]
@@ -32,22 +32,22 @@ def test_summary_has_means_in_order_of_appearance():
 def test_summary_is_reproducible_and_blind_to_the_order_of_rows():
     gray, cnn = np.random.default_rng(2).normal(size=(2, 30))
     table = long_table({"gray": gray, "cnn": cnn})
-    summary = metrics.summarize(table, seed=1)
-    pd.testing.assert_frame_equal(summary, metrics.summarize(table, seed=1))
-    assert not summary.equals(metrics.summarize(table, seed=2))
+    summary = intervals.summarize(table, seed=1)
+    pd.testing.assert_frame_equal(summary, intervals.summarize(table, seed=1))
+    assert not summary.equals(intervals.summarize(table, seed=2))
     mixed = table.sample(frac=1, random_state=0)
     mixed = mixed.sort_values("model", key=lambda column: column != "gray", kind="stable")
-    pd.testing.assert_frame_equal(summary, metrics.summarize(mixed, seed=1))
+    pd.testing.assert_frame_equal(summary, intervals.summarize(mixed, seed=1))
 
 
 def test_summary_of_one_photo():
-    summary = metrics.summarize(long_table({"cnn": [4.2]}))
+    summary = intervals.summarize(long_table({"cnn": [4.2]}))
     assert summary.loc[0, ["rmse_ab", "rmse_ab_low", "rmse_ab_high"]].tolist() == [4.2] * 3
 
 
 def test_interval_of_many_photos_is_that_of_the_normal_distribution():
     values = np.random.default_rng(3).normal(10, 2, 2000)
-    summary = metrics.summarize(long_table({"cnn": values})).loc[0]
+    summary = intervals.summarize(long_table({"cnn": values})).loc[0]
     half = 1.96 * values.std() / np.sqrt(len(values))
     np.testing.assert_allclose(summary["rmse_ab_low"], values.mean() - half, atol=0.1 * half)
     np.testing.assert_allclose(summary["rmse_ab_high"], values.mean() + half, atol=0.1 * half)
@@ -55,14 +55,14 @@ def test_interval_of_many_photos_is_that_of_the_normal_distribution():
 
 def test_intervals_cover_the_true_mean():
     samples = np.random.default_rng(4).normal(10, 2, (400, 50))
-    summary = metrics.summarize(long_table({f"model {i}": s for i, s in enumerate(samples)}))
+    summary = intervals.summarize(long_table({f"model {i}": s for i, s in enumerate(samples)}))
     covered = (summary["rmse_ab_low"] <= 10) & (summary["rmse_ab_high"] >= 10)
     assert 0.90 <= covered.mean() <= 0.98
 
 
 def test_paired_difference_by_hand():
     table = long_table({"gray": [3.0, 5.0, 7.0, 1.0], "cnn": [2.0, 3.0, 4.0, -3.0]})
-    result = metrics.paired_difference(table, "rmse_ab", "cnn", "gray")
+    result = intervals.paired_difference(table, "rmse_ab", "cnn", "gray")
     assert list(result) == ["difference", "low", "high", "effect_size", "photos"]
     assert result["difference"] == -2.5 and result["photos"] == 4
     assert -4 <= result["low"] < -2.5 < result["high"] <= -1
@@ -72,17 +72,17 @@ def test_paired_difference_by_hand():
 def test_pairing_sees_what_two_intervals_hide():
     hard, noise = np.random.default_rng(5).normal(size=(2, 50))
     table = long_table({"gray": 20 + 10 * hard, "cnn": 19 + 10 * hard + 0.5 * noise})
-    summary = metrics.summarize(table).set_index("model")
+    summary = intervals.summarize(table).set_index("model")
     assert summary.loc["cnn", "rmse_ab_high"] > summary.loc["gray", "rmse_ab_low"]
-    assert metrics.paired_difference(table, "rmse_ab", "cnn", "gray")["high"] < 0
+    assert intervals.paired_difference(table, "rmse_ab", "cnn", "gray")["high"] < 0
 
 
 def test_undefined_effect_sizes_have_a_stated_answer():
     table = long_table({"gray": [3.0, 5.0], "same": [3.0, 5.0], "shifted": [3.1, 5.1]})
-    assert metrics.paired_difference(table, "rmse_ab", "same", "gray")["effect_size"] == 0
-    assert np.isnan(metrics.paired_difference(table, "rmse_ab", "shifted", "gray")["effect_size"])
+    assert intervals.paired_difference(table, "rmse_ab", "same", "gray")["effect_size"] == 0
+    assert np.isnan(intervals.paired_difference(table, "rmse_ab", "shifted", "gray")["effect_size"])
     one = long_table({"gray": [3.0], "cnn": [2.0]})
-    result = metrics.paired_difference(one, "rmse_ab", "cnn", "gray")
+    result = intervals.paired_difference(one, "rmse_ab", "cnn", "gray")
     assert result["difference"] == result["low"] == result["high"] == -1
     assert np.isnan(result["effect_size"])
 
@@ -103,15 +103,15 @@ def test_undefined_effect_sizes_have_a_stated_answer():
 def test_tables_that_would_mislead_are_refused(change, message):
     table = long_table({"gray": [3.0, 5.0, 7.0], "cnn": [1.0, 2.0, 6.0]})
     with pytest.raises(ValueError, match=message):
-        metrics.summarize(change(table))
+        intervals.summarize(change(table))
 
 
 def test_unknown_model_or_measure_is_refused():
     table = long_table({"gray": [3.0, 5.0], "cnn": [1.0, 2.0]})
     with pytest.raises(ValueError, match="gan"):
-        metrics.paired_difference(table, "rmse_ab", "gan", "gray")
+        intervals.paired_difference(table, "rmse_ab", "gan", "gray")
     with pytest.raises(ValueError, match="psnr"):
-        metrics.paired_difference(table, "psnr", "cnn", "gray")
+        intervals.paired_difference(table, "psnr", "cnn", "gray")
 
 
 # Ratios and seeds
@@ -154,51 +154,3 @@ def test_resamples_hold_as_many_photos_and_are_shared():
     assert times.shape == (2000, 7) and (times.sum(axis=1) == 7).all()
     assert intervals.resamples(7, 0) is times and not times.flags.writeable
     assert (intervals.resamples(7, 1) != times).any()
-
-
-def seeds_of(values, measure="rmse_ab"):
-    return [
-        pd.DataFrame(
-            {
-                "model": ["gray", "cnn"],
-                measure: [13.0, value],
-                f"{measure}_low": [12.0, value - 1],
-                f"{measure}_high": [14.0, value + 1],
-            }
-        )
-        for value in values
-    ]
-
-
-def test_spread_over_seeds_with_students_t():
-    found = intervals.over_seeds(seeds_of([10.0, 11.0, 12.0]))
-    assert list(found) == ["model", "measure", "seeds", "mean", "sd", "low", "high"]
-    cnn = found.set_index("model").loc["cnn"]
-    assert (cnn["measure"], cnn.seeds, cnn["mean"], cnn.sd) == ("rmse_ab", 3, 11.0, 1.0)
-    half = 4.302653 / np.sqrt(3)  # Student's t table: 0.975, 2 degrees of freedom
-    np.testing.assert_allclose([cnn.low, cnn.high], [11 - half, 11 + half], rtol=1e-6)
-    gray = found.set_index("model").loc["gray"]
-    assert (gray["mean"], gray.sd, gray.low, gray.high) == (13, 0, 13, 13)
-
-
-def test_one_seed_has_no_spread():
-    found = intervals.over_seeds(seeds_of([10.0]))
-    assert found["mean"].tolist() == [13.0, 10.0] and (found.seeds == 1).all()
-    assert found[["sd", "low", "high"]].isna().all(axis=None)
-
-
-def test_seeds_take_what_all_summaries_have():
-    one, two = seeds_of([10.0, 11.0])
-    one = one.assign(kid=np.nan, kid_low=np.nan, kid_high=np.nan)
-    two = two.assign(kid=1.0, kid_low=0.0, kid_high=2.0)
-    found = intervals.over_seeds([one, two[two.model == "cnn"]])
-    assert found.model.tolist() == ["cnn", "cnn"] and found.measure.tolist() == ["rmse_ab", "kid"]
-    assert found.loc[found.measure == "kid", ["mean", "sd", "low", "high"]].isna().all(axis=None)
-
-
-@pytest.mark.parametrize("summaries", [[], [pd.DataFrame({"rmse_ab": [1.0]})]])
-def test_seeds_without_a_table_are_refused(summaries):
-    with pytest.raises(ValueError, match="summaries"):
-        intervals.over_seeds(summaries)
-    with pytest.raises(ValueError, match="more than once"):
-        intervals.over_seeds([pd.concat(seeds_of([1.0, 2.0]))])

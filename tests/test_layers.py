@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 from lib import lab
-from lib.layers import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
+from lib.models import GrayToImageNet, ResizeTo, SelfAttention, SpectralConv2D
 
 
 def test_gray_to_imagenet_gives_the_srgb_gray_of_the_same_lightness():

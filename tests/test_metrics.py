@@ -5,7 +5,7 @@ import pytest
 from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lib import lab, metrics, pixels
+from lib import lab, metrics
 
 # L1 a1 b1, L2 a2 b2, CIEDE2000: Sharma, Wu, Dalal (2005), table 1.
 SHARMA = [
@@ -71,8 +71,8 @@ def test_sharma_pairs():
     table = np.array(SHARMA)
     assert len(table) == 34
     lab_true, lab_pred = np.float32(table[:, :3]), np.float32(table[:, 3:6])
-    np.testing.assert_allclose(pixels.delta_e_2000(lab_true, lab_pred), table[:, 6], atol=2e-4)
-    np.testing.assert_allclose(pixels.delta_e_2000(lab_pred, lab_true), table[:, 6], atol=2e-4)
+    np.testing.assert_allclose(metrics.ciede2000(lab_true, lab_pred), table[:, 6], atol=2e-4)
+    np.testing.assert_allclose(metrics.ciede2000(lab_pred, lab_true), table[:, 6], atol=2e-4)
 
 
 def test_delta_e_of_pixels_agrees_with_float64():
@@ -81,7 +81,7 @@ def test_delta_e_of_pixels_agrees_with_float64():
     true = random.uniform([0, -100, -100], [100, 100, 100], (20_000, 3))
     for pred in (true + random.normal(0, 5, true.shape), random.permutation(true)):
         expected = color.deltaE_ciede2000(true, pred)
-        error = np.abs(pixels.delta_e_2000(np.float32(true), np.float32(pred)) - expected)
+        error = np.abs(metrics.ciede2000(np.float32(true), np.float32(pred)) - expected)
         assert np.quantile(error, 0.999) < 5e-3 and error.mean() < 1e-4
 
 
@@ -279,9 +279,9 @@ def test_bad_rgb_is_refused(measure):
         measure(TRUE, PRED.astype(np.int64))
     with pytest.raises(ValueError, match="rgb_pred"):
         measure(TRUE, PRED[:, :-1])
-    with pytest.raises(ValueError, match="rgb_true: expected shape"):
+    with pytest.raises(ValueError, match="rgb_true: expected .N"):
         measure(TRUE[0], PRED[0])
-    with pytest.raises(ValueError, match="rgb_true: expected shape"):
+    with pytest.raises(ValueError, match="rgb_true: expected .N"):
         measure(TRUE[:0], PRED[:0])
 
 
@@ -295,7 +295,7 @@ def test_bad_ab_is_refused(measure):
         measure(broken, AB_PRED)
     with pytest.raises(ValueError, match="ab_pred: expected a float"):
         measure(AB_TRUE, AB_PRED.astype(int))
-    with pytest.raises(ValueError, match="ab_pred: expected shape"):
+    with pytest.raises(ValueError, match="ab_pred: expected .N"):
         measure(AB_TRUE, AB_PRED[..., :1])
     with pytest.raises(ValueError, match="ab_pred"):
         measure(AB_TRUE, AB_PRED[:2])

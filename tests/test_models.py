@@ -10,7 +10,7 @@ import pytest
 from keras import layers, ops
 
 from lib import lab, models, train
-from lib.layers import SelfAttention, SpectralConv2D
+from lib.models import SelfAttention, SpectralConv2D
 
 SAVED = ["cnn", "autoencoder", "xception_skips", "generator"]
 SAVED += ["generator_spectral", "generator_xception"]
@@ -66,7 +66,8 @@ def test_docstring_states_the_number_of_weights(build):
 
 
 def test_there_is_a_builder_for_each_of_the_study_s_models():
-    assert list(models.MODELS) == ["cnn", "autoencoder", "xception", "xception_skips", "generator"]
+    names = ["cnn", "autoencoder", "xception", "xception_skips", "generator", "gan"]
+    assert list(models.NETWORKS) == names
 
 
 def test_output_starts_near_no_color(small):

@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 from PIL import Image
 
-from lib import checkpoint, lab, losses, metrics, models, moment, nogan
+from lib import checkpoint, lab, losses, metrics, models, nogan
 
 COLUMNS = [
     *("step", "generator_steps", "critic_loss", "generator_loss", "rmse_ab", "colorfulness_ratio"),
@@ -44,7 +44,7 @@ def test_all_engines_are_told_the_same_variables(kind):
 def test_generator_loss_is_adversarial_plus_content():
     generator, critic = networks(2)
     trainer = nogan.GeneratorTrainer(generator, critic, "mae", None)
-    rgb = helpers.patches(2, 32)
+    rgb = ops.convert_to_tensor(helpers.patches(2, 32))
     lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
     ab_pred = generator(lightness_scaled)
     logits = ops.convert_to_numpy(critic([lightness_scaled, ab_pred]))
@@ -121,7 +121,7 @@ def test_the_log_has_a_row_for_each_check(together):
     assert log[["critic_loss", "generator_loss"]].iloc[0].isna().all()
     assert np.isfinite(log[["critic_loss", "generator_loss"]].iloc[1:].to_numpy(float)).all()
     assert log["chosen"].sum() == 1
-    assert log["chosen"].argmax() == moment.choose(log.to_dict("records"))
+    assert log["chosen"].argmax() == nogan.choose(log.to_dict("records"))
     written = pd.read_csv(together.folder / "nogan.csv")
     assert list(written.columns) == COLUMNS
     np.testing.assert_allclose(written["rmse_ab"], log["rmse_ab"])
@@ -167,7 +167,7 @@ def test_saturation_is_what_the_rule_takes(tmp_path):
     options = {"steps": 1, "learning_rate": 0.0, "saturate": True}
     log = play(generator, critic, photos, tmp_path / "a", tolerance=10.0, **options)
     factor = log.saturation[log.chosen].item()
-    assert factor in moment.FACTORS and factor > 1
+    assert factor in nogan.FACTORS and factor > 1
     for value, before in zip(weights, pale, strict=True):
         np.testing.assert_allclose(keras.ops.convert_to_numpy(value), factor * before, rtol=1e-5)
     kept = models.load(tmp_path / "a" / "model.keras")
@@ -193,7 +193,7 @@ def test_the_kept_generator_is_the_chosen_one(together):
     assert names == expected | {"checkpoint.json", "looks"}
     strips = sorted((together.folder / "looks").iterdir())
     assert [int(path.stem) for path in strips] == together.log["step"].to_list()
-    side, count = rgb.shape[1], min(moment.LOOKS, len(rgb))
+    side, count = rgb.shape[1], min(nogan.LOOKS, len(rgb))
     assert {Image.open(path).size for path in strips} == {(side * count, side)}
 
 
@@ -303,7 +303,7 @@ def checks(*pairs):
     ],
 )
 def test_choice_by_hand(rows, expected):
-    assert moment.choose(checks(*rows)) == expected
+    assert nogan.choose(checks(*rows)) == expected
 
 
 def test_the_same_seed_gives_the_same_generator(xception):
@@ -316,5 +316,5 @@ def test_the_same_seed_gives_the_same_generator(xception):
         trainer.compile(trainer.adam(1e-3), jit_compile=False)
         for seed in range(4):
             trainer.train_on_batch(helpers.patches(8, 32, seed))
-        found.append(checkpoint.weights_digest(generator))
+        found.append(models.weights_digest(generator))
     assert len(set(found)) == 1

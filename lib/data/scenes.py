@@ -106,6 +106,19 @@ def oracle_sample(indices, size, seed=0):
     return _render(_checked(indices, size, seed), size, seed, 1)[..., 1:]
 
 
+def oracles(photos):
+    """The two oracles as rows of the study's table: functions of rows of photos and their L."""
+
+    def row(oracle):
+        def predict(part, _):
+            scenes = [index_of(name) for name in photos.names(part)]
+            return oracle(scenes, photos.image_size, photos.seed)
+
+        return predict
+
+    return {"oracle_mean": row(oracle_mean), "oracle_sample": row(oracle_sample)}
+
+
 def name(index):
     """The name of a scene: 123 gives "scene-000123". ValueError if `index` is no index."""
     return f"scene-{_checked([index], 16, 0)[0]:06d}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from lib.moment import spendable
+spendable = None
 from lib.report.verdicts import VERDICTS
 
 TABLE = Path(__file__).with_name("fidelity.yaml")

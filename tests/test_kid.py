@@ -114,7 +114,7 @@ def test_identical_photos_have_no_distance():
 def test_pairs_of_rows_are_nearer_than_their_intervals_say():
     true, one = gaussians(150, 0.6, 3)
     features = {"truth": true, "cnn": one, "gan": one - 0.02}
-    result = kid.paired_difference(features, "gan", "cnn")
+    result = kid.paired_differences(features, [("gan", "cnn")])[0]
     assert list(result) == ["difference", "low", "high", "effect_size", "photos"]
     ends = {name: kid.kid(true, features[name]) for name in ("cnn", "gan")}
     assert ends["gan"][2] > ends["cnn"][1] and result["high"] < 0  # they overlap, the pair is sure
@@ -131,8 +131,8 @@ def test_too_few_photos_have_no_value():
     assert np.isfinite(kid.floor(TRUE[:4])).all()
     table = kid.table({"truth": TRUE[:1], "cnn": PRED[:1]})
     assert table[["kid", "kid_low", "kid_high"]].isna().all(axis=None)
-    difference = kid.paired_difference({"truth": TRUE[:1], "cnn": PRED[:1]}, "cnn", "truth")
-    assert np.isnan(difference["low"])
+    features = {"truth": TRUE[:1], "cnn": PRED[:1]}
+    assert np.isnan(kid.paired_differences(features, [("cnn", "truth")])[0]["low"])
 
 
 def test_what_cannot_be_compared_is_refused():
@@ -175,12 +175,3 @@ def test_features_of_random_weights_have_the_scale_of_the_truth(xception):
     np.testing.assert_allclose(found["truth"].mean(axis=0), 0, atol=1e-4)
     assert found["truth"].var(axis=0).mean() == pytest.approx(1, rel=1e-3)
     np.testing.assert_allclose(found["cnn"], found["truth"][:2], atol=1e-2)
-
-
-def test_pairs_together_are_as_one_by_one():
-    random = np.random.default_rng(5)
-    features = {name: random.normal(size=(12, 6)) for name in ("truth", "cnn", "gan", "gray")}
-    pairs = [("cnn", "gray"), ("gan", "cnn"), ("gan", "gray")]
-    together = kid.paired_differences(features, pairs, 3)
-    assert together == [kid.paired_difference(features, *pair, 3) for pair in pairs]
-    assert kid.paired_differences(features, []) == []

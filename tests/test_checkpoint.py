@@ -134,17 +134,31 @@ def test_other_settings_data_or_weights_start_over(tmp_path):
         assert list(tmp_path.glob("*.weights.h5")) == []
 
 
-def test_changed_code_starts_over_and_changed_comments_do_not(monkeypatch, tmp_path):
-    source = tmp_path / "code.py"
-    monkeypatch.setattr(checkpoint, "__file__", str(tmp_path / "checkpoint.py"))
+def test_changed_code_starts_over(monkeypatch, tmp_path):
+    advance(small_run(tmp_path), 1)
+    monkeypatch.setattr(checkpoint, "code_of", lambda source: {"lib/train.py": "another"})
+    assert small_run(tmp_path).start == 0
 
-    def digest(text):
-        source.write_text(text)
-        return checkpoint.code_digest(["code"])
 
-    first = digest('"""One."""\ndef f():\n    """Two."""\n    return 1\n')
-    assert digest('"""Eins."""\ndef f():  # always\n    """Zwei."""\n    return 1\n') == first
-    assert digest('"""One."""\ndef f():\n    """Two."""\n    return 2\n') != first
+def test_a_finished_run_whose_network_is_cut_starts_over(tmp_path):
+    run = small_run(tmp_path)
+    advance(run, 1)
+    run.finish()
+    assert small_run(tmp_path).finished
+    path = tmp_path / "model.keras"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert not small_run(tmp_path).finished and not path.exists()
+
+
+def test_what_another_run_has_left_is_removed_and_a_released_network_is_not(tmp_path):
+    run = small_run(tmp_path)
+    advance(run, 1)
+    run.finish()
+    (tmp_path / "looks").mkdir()
+    for name in ("released.npz", "nogan.csv", "looks/000001.png"):
+        (tmp_path / name).write_text("")
+    small_run(tmp_path, rate=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "released.npz"]
 
 
 def test_checkpoint_files_deleted_by_hand_start_over(tmp_path):

@@ -1,0 +1,116 @@
+"""Trained networks small enough to be kept beside the code: released.npz, released-2.npz, ...
+
+Kernels are float16, which moves ab by 0.01 on average; biases and statistics stay float32. A frozen
+Xception encoder is left out, since its weights were not trained: their digest is kept. The network
+is built again by its builder, so that it can be read by any Keras that runs the builders.
+
+Reference: IEEE 754-2019: binary16 has 11 significant bits.
+"""
+
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+
+from lib import models
+from lib.files import read_json, replacing
+
+NAME = "released.npz"
+LARGEST = 19 << 20  # bytes of weights in a file
+
+
+def write(folder):
+    """Write the released form of a trained network beside it.
+
+    Parameters
+    ----------
+    folder : path-like
+        results/<study>/<model>, with model.keras and params.json.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files; each holds 19 MiB of weights at most, or one layer's that are larger.
+    """
+    folder = Path(folder)
+    network, recipe = (
+        models.load(folder / "model.keras"),
+        read_json(folder / "params.json")["recipe"],
+    )
+    return write_network(network, recipe, folder)
+
+
+def write_network(network, recipe, folder):
+    """As `write`, of a network with the builder and the arguments that built it (`recipe`)."""
+    frozen = [n for n in network.layers if n.name == "xception" and not n.trainable_weights]
+    about = {"recipe": recipe, "encoder": models.weights_digest(frozen[0]) if frozen else None}
+    parts, size = [{"about": np.array(json.dumps(about))}], 0
+    for number, variable in enumerate(_kept(network, bool(frozen))):
+        values = np.asarray(variable)
+        values = values.astype(np.float16) if values.ndim > 1 else values
+        if size and size + values.nbytes > LARGEST:
+            parts.append({})
+            size = 0
+        parts[-1][str(number)] = values
+        size += values.nbytes
+    for old in _files(folder / NAME):
+        old.unlink()
+    names = [NAME, *(f"released-{number}.npz" for number in range(2, len(parts) + 1))]
+    for name, arrays in zip(names, parts, strict=True):
+        with replacing(folder / name) as temporary:
+            np.savez_compressed(temporary, **arrays)
+    return [folder / name for name in names]
+
+
+def read(path, xception="imagenet"):
+    """Read a released network; its weights are float32 again.
+
+    Parameters
+    ----------
+    path : path-like
+        results/<study>/<model>/released.npz
+    xception : str or path-like
+        Where the weights of an encoder come from that was left out, see `models.load_xception`.
+        Not looked at if nothing is missing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ConnectionError
+        If the ImageNet weights are needed and cannot be downloaded.
+    ValueError
+        If its files do not belong together, or `xception` has not the weights it was trained with.
+    """
+    path, stored = Path(path), {}
+    for part in _files(path):
+        with np.load(part) as arrays:
+            stored |= dict(arrays)
+    if "about" not in stored:
+        raise FileNotFoundError(f"no released network at {path}")
+    about = json.loads(str(stored.pop("about")))
+    build = getattr(models, about["recipe"]["builder"])
+    arguments, encoder = about["recipe"]["arguments"], about["encoder"]
+    if "xception" in inspect.signature(build).parameters:
+        arguments["xception"] = models.load_xception(xception if encoder else None)
+    network = build(**arguments)
+    if encoder and models.weights_digest(network.get_layer("xception")) != encoder:
+        raise ValueError(f"{path} needs the Xception weights it was trained with, not {xception}")
+    variables = _kept(network, bool(encoder))
+    if len(variables) != len(stored):
+        raise ValueError(f"{path}: expected {len(variables)} weights, got {len(stored)}")
+    for number, variable in enumerate(variables):
+        variable.assign(stored[str(number)].astype(np.float32))
+    return network
+
+
+def _files(path):
+    return sorted(path.parent.glob("released*.npz"))
+
+
+def _kept(network, without_encoder):
+    """The weights of a network in their order, those of its Xception encoder left out or not."""
+    encoder = network.get_layer("xception").weights if without_encoder else ()
+    left_out = {id(variable) for variable in encoder}
+    return [variable for variable in network.weights if id(variable) not in left_out]
