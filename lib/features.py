@@ -13,16 +13,17 @@ it. A file is renamed into place when it is whole; a killed run goes on with the
 import contextlib
 import dataclasses
 import functools
+import io
 import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from lib import lab
 from lib.checkpoint import code_digest, weights_digest
-from lib.data.download import check_space, disk_error, locked, progress
-from lib.data.store import npy_header
+from lib.data.sources import disk_error, locked
 from lib.devices import has_gpu
 from lib.files import read_json, write_json
 
@@ -153,13 +154,12 @@ def _encode(encoder, images, order, turned, files):
     shapes = _shapes(encoder, images)
     parts = [file.with_name(f".{file.name}.part") for file in files]
     sizes = [4 * int(np.prod(shape)) for shape in shapes]  # bytes of a photo
-    headers = [npy_header((len(order), *shape), "<f4") for shape in shapes]
+    headers = [_header((len(order), *shape)) for shape in shapes]
     done = min(_photos_in(*both) for both in zip(parts, headers, sizes, strict=True))
-    check_space((len(order) - done) * sum(sizes), files[0].parent)
     try:
         with (
             contextlib.ExitStack() as stack,
-            progress(len(order), "encoding photos", "photo", done) as bar,
+            tqdm(total=len(order), initial=done, leave=False, disable=None) as bar,
         ):
             streams = [stack.enter_context(part.open("ab")) for part in parts]
             for stream, header, size in zip(streams, headers, sizes, strict=True):
@@ -206,6 +206,13 @@ def _shapes(encoder, images):
 def _maps(encoder, rgb):
     """Features of photos, a list also where there is one map."""
     return [np.asarray(maps) for maps in keras.tree.flatten(encoder(lightness_of(rgb)))]
+
+
+def _header(shape):
+    stream = io.BytesIO()
+    about = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, about)
+    return stream.getvalue()
 
 
 def _photos_in(part, header, size):

@@ -7,7 +7,7 @@ import pytest
 
 from lib import features, models, nogan, train
 from lib.data import preprocess
-from lib.data.download import DataError
+from lib.data.sources import DataError
 
 
 @pytest.fixture(scope="module")
