@@ -25,10 +25,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from lib.data import cleaning, decode, sources
-from lib.data.sources import DataError, disk_error, locked
+from lib.data.sources import DataError, disk_error, locked, progress
 from lib.files import code_of, digest, read_json, write_json, write_text
 
 SPLITS = ("train", "val", "test")
@@ -258,9 +257,7 @@ def _keys(folder):
         text = f"at least {FEWEST_PHOTOS} are needed; left out: {left_out}"
         raise ValueError(f"{folder} holds {len(files)} photos, {text}")
     with _pool() as pool:
-        hashes = pool.map(_content, files)
-        hashes = tqdm(hashes, "reading photos", len(files), leave=False, disable=None)
-        keys = sorted(zip(hashes, _names(files), files, strict=True))
+        keys = sorted(zip(pool.map(_content, files), _names(files), files, strict=True))
     return [key for key in keys if key[0]] + [key for key in keys if not key[0]], left_out
 
 
@@ -311,7 +308,7 @@ def _write_images(path, keys, work, size):
     with (
         path.open("wb") as images,
         _pool() as pool,
-        tqdm(total=len(keys), desc="preparing photos", leave=False, disable=None) as bar,
+        progress("preparing photos", len(keys), "photo") as bar,
     ):
         start = _write_header(images, 0, size)
         for first in range(0, len(keys), step):

@@ -23,9 +23,9 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tarfile
 import zipfile
-import zlib
 from pathlib import Path
 
 from PIL import Image
@@ -48,8 +48,6 @@ LARGEST_DOWNLOAD = 20 << 30  # bytes
 LARGEST_RATIO, ALLOWANCE = 20, 64 << 20  # bytes that even a small archive may unpack to
 
 _PACKED = {b"\x1f\x8b\x08": gzip.open, b"BZh": bz2.open, b"\xfd7z": lzma.open}  # first bytes
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
-_DAMAGE += (EOFError, OSError, ValueError, NotImplementedError)
 
 
 class DataError(RuntimeError):
@@ -74,15 +72,7 @@ def check_dataset(dataset, source=None):
 def fetch(dataset, source=None, raw="data/raw"):
     """Folder of a data set's photos, downloaded and unpacked first if need be.
 
-    Parameters
-    ----------
-    dataset : str
-        "flickr8k", "flickr30k" or "folder".
-    source : str or path-like, optional
-        Address (http, https) of an archive, a zip, a tar, or a folder, of any layout. None
-        downloads the public archive of flickr8k (1.1 GB) or flickr30k (4.4 GB).
-    raw : path-like
-        Where downloads and unpacked archives are kept.
+    Takes what `preprocess.prepare` takes; without a source it downloads the public archive.
 
     Returns
     -------
@@ -242,8 +232,7 @@ def download(url, path):
 
     def receive(url, file, _):
         limit = min(LARGEST_DOWNLOAD, shutil.disk_usage(path.parent).free // 2)
-        bar = tqdm(total=1, desc=path.name, unit="B", unit_scale=True, leave=False, disable=None)
-        with Path(file).open("wb") as stream:
+        with Path(file).open("wb") as stream, progress(f"fetching {path.name}", 1, "B") as bar:
             http = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 20)
             http(url, _Limited(stream, limit, url), None)
         if not is_archive(file):
@@ -266,9 +255,13 @@ def download(url, path):
 
 def is_archive(path):
     """Whether the file is a zip or a tar (plain, gzip, bzip2, xz), judged by its content."""
-    with contextlib.suppress(*_DAMAGE), _opened(Path(path)):
-        return True
-    return False
+    try:
+        with _opened(Path(path)):
+            return True
+    except DataError:
+        raise
+    except Exception:  # whatever the libraries make of a file that is none
+        return False
 
 
 def extract(archive, folder):
@@ -288,8 +281,9 @@ def extract(archive, folder):
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
-        with _opened(archive) as members:
-            for name, size, unpack in tqdm(members, "unpacking", leave=False, disable=None):
+        with _opened(archive) as members, progress(f"unpacking {archive.name}") as bar:
+            for name, size, unpack in members:
+                bar.update()
                 total += size
                 if total > _limit(archive):
                     raise _too_much(archive, _limit(archive))
@@ -301,7 +295,9 @@ def extract(archive, folder):
         if not any(building.iterdir()):
             raise DataError(f"{archive} holds no photos ({', '.join(sorted(SUFFIXES))})")
         building.rename(folder)
-    except _DAMAGE as error:
+    except DataError:
+        raise
+    except Exception as error:  # whatever the libraries make of a damaged one
         if getattr(error, "errno", None):
             raise disk_error(error, folder) from error
         raise DataError(f"{archive} is damaged or cannot be unpacked: {error}") from error
@@ -359,6 +355,13 @@ def _limit(archive):
 
 def _too_much(name, limit):
     return DataError(f"{name} is refused: it brings more than {limit / 1e9:.2f} GB, absurd for it")
+
+
+def progress(what, total=None, unit="file"):
+    """A progress bar on a terminal or in a notebook, of what takes longer than some seconds."""
+    watched = sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
+    look = {"unit_scale": True, "leave": False, "delay": 3, "disable": not watched}
+    return tqdm(total=total, desc=what, unit=unit, **look)
 
 
 @contextlib.contextmanager

@@ -299,6 +299,14 @@ def test_damaged_archives(tmp_path):
     assert left_in(tmp_path / "raw") == []
 
 
+def test_a_chain_of_names_is_refused(tmp_path):
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.GNUTYPE_LONGNAME  # a name for a name for a name ...
+    (tmp_path / "names.tar").write_bytes(header.tobuf() * 3000)
+    with pytest.raises(ValueError, match="expected a folder, a zip or a tar"):
+        get(tmp_path / "names.tar", tmp_path)
+
+
 def test_unpacking_to_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     path = zip_of(tmp_path / "a.zip", {"a.jpg": jpeg(0)})
 
