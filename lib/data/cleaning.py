@@ -91,7 +91,7 @@ def examine(source, size):
         reason = f"grey: chroma {colour:.1f}, colour begins at {GREY_CHROMA:.1f}"
         return Examined(sha256.hexdigest(), reason)
     small = image.resize((size, size), Image.Resampling.HAMMING, box=square, reducing_gap=3.0)
-    tiny = thumb.reduce(32 // THUMB).tobytes()
+    tiny = np.asarray(thumb.reduce(32 // THUMB)).tobytes()  # its own tobytes holds 64 KB
     hash_ = perceptual_hash(np.asarray(thumb))
     return Examined(sha256.hexdigest(), "", hash_, tiny, small.tobytes())
 

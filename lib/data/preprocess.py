@@ -238,6 +238,7 @@ def _build(folder, parameters, source, raw):
             space = f"{needed / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free"
             raise DataError(f"cannot write {folder}: {space}")
         table = _write_images(building / "images.npy", keys, work, size)
+        table = _drop_duplicates(building / "images.npy", table, size)
         _write_index(building, table, parameters, left_out)
         if not load(building).index.equals(table[list(COLUMNS)]):
             raise DataError(f"{building / 'index.csv'} reads otherwise than it was written")
@@ -302,7 +303,7 @@ def _pool():
 
 
 def _write_images(path, keys, work, size):
-    """Write the pixels of all photos that are kept; the table of all photos, kept ones first."""
+    """Write the pixels of all photos that can be used; a table of all photos, in order."""
     step = max(1, min(BATCH_PHOTOS, BATCH_BYTES // size**2 // 3))
     records = []
     with (
@@ -310,14 +311,17 @@ def _write_images(path, keys, work, size):
         _pool() as pool,
         progress("preparing photos", len(keys), "photo") as bar,
     ):
-        start = _write_header(images, 0, size)
+        _write_header(images, 0, size)
         for first in range(0, len(keys), step):
             for name, photo in pool.map(work, keys[first : first + step]):
                 images.write(photo.pixels)
                 records.append((name, *photo[:4], zlib.crc32(photo.pixels)))
                 bar.update()
+    return pd.DataFrame(records, columns=["file", "sha256", "reason", "hash", "thumb", "check"])
 
-    table = pd.DataFrame(records, columns=["file", "sha256", "reason", "hash", "thumb", "check"])
+
+def _drop_duplicates(path, table, size):
+    """Drop duplicates from the images, split the rest; the table with kept photos first."""
     stored = np.flatnonzero(table["reason"] == "")  # these have pixels, in this order
     _reject_duplicates(table, stored)
     good = (table["reason"] == "").to_numpy()
@@ -332,11 +336,12 @@ def _write_images(path, keys, work, size):
     gaps, last = np.flatnonzero(~kept[:count]), np.flatnonzero(kept[count:]) + count
     ids[last] = gaps  # the last rows fill the gaps
     with path.open("r+b") as images:
+        start = _write_header(images, count, size)
         rows = np.memmap(images, np.uint8, "r+", start, (len(kept), size, size, 3))
         for gap, row in zip(gaps, last, strict=True):
             rows[gap] = rows[row]
         del rows  # writes it
-        images.truncate(_write_header(images, count, size) + count * size * size * 3)
+        images.truncate(start + count * size * size * 3)
     table["id"] = -1
     table.loc[stored, "id"] = ids
     order = np.lexsort((table["id"], table["id"] < 0))  # rejected ones: in order of their content
