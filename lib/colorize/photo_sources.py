@@ -15,9 +15,7 @@ from PIL import Image
 from skimage import data
 
 from lib.colorize.photo_files import FORMATS
-from lib.data import archives
-from lib.data.datasets import is_url
-from lib.data.download import DataError, download
+from lib.data.sources import DataError, download, extract, is_archive, is_url
 from lib.study.profiles import UsageError
 
 FILMS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")  # a result has the suffix of its film
@@ -120,7 +118,7 @@ def plan(paths, out, unpacked):
         elif _is_archive(path):
             folder = unpacked / str(number)
             try:
-                archives.extract(path, folder)
+                extract(path, folder)
             except (DataError, ValueError) as error:
                 failures.append(str(error))
                 continue
@@ -175,7 +173,7 @@ def _is_archive(path):
     """By its name; a file whose name says nothing is looked into."""
     if path.suffix.lower() in (*PHOTOS, *FILMS) or not path.is_file():
         return False
-    return path.name.lower().endswith(ARCHIVES) or archives.is_archive(path)
+    return path.name.lower().endswith(ARCHIVES) or is_archive(path)
 
 
 def _photos_in(folder, out):

@@ -23,16 +23,15 @@ IEC 61966-2-1:1999 (sRGB); CIE 15:2004 (CIELAB, chroma). Zauner (2010), Implemen
 benchmarking of perceptual image hash functions (the DCT hash).
 """
 
-import contextlib
-import functools
 import hashlib
-import io
 import typing
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+from lib import lab
+from lib.data import decode
+
 LARGEST_SIZE = 1024  # pixels a side that may be asked for; larger JPEGs are decoded reduced
 GREY_CHROMA = 3.0  # CIELAB units; about 2.3 is a just noticeable difference
 GREY_PERCENTILE = 99
@@ -45,13 +44,6 @@ TEST_SHARE = 0.2
 VAL_SHARE = 0.1  # of what is not test
 
 _BLOCK = 128  # photos compared with all others at once
-_SRGB = ImageCms.createProfile("sRGB")
-_LEVELS = np.arange(256) / 255
-_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4)
-# Linear sRGB to XYZ over the white point D65, so that white gives 1, 1, 1.
-_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169]])
-_XYZ = np.vstack([_XYZ, [0.019334, 0.119193, 0.950227]]) / [[0.95047], [1.0], [1.08883]]
-_LINEAR, _XYZ = _LINEAR.astype(np.float32), _XYZ.astype(np.float32)
 _GREY = np.array([0.299, 0.587, 0.114])
 _COSINES = np.cos(np.pi * np.outer(np.arange(8), 2 * np.arange(32) + 1) / 64)
 
@@ -66,93 +58,54 @@ class Examined(typing.NamedTuple):
     pixels: bytes = b""  # (size, size, 3) uint8
 
 
-class Rejected(Exception):
-    """A photo that cannot be used; the text is the reason."""
-
-
-def rules():
-    """The limits that decide what is kept and where, by name: a store made by others is stale."""
-    own = {name: value for name, value in globals().items() if name[0].isalpha()}
-    return {name: value for name, value in own.items() if name.isupper() and name != "FORMATS"}
-
-
-def examine(files, size):
-    """Decode and check photos, some at a time: NumPy is slow on one thumbnail after the other.
+def examine(source, size):
+    """Decode and check a photo.
 
     Parameters
     ----------
-    files : iterable of bytes
-        The image files, one after the other; an `Examined` among them is passed on as it is.
+    source : path-like or bytes
+        The image file.
     size : int
-        Pixels a side of the squares to make.
+        Pixels a side of the square to make.
 
     Returns
     -------
-    list of Examined
-    """
-    photos, thumbs = [], []
-    for data in files:
-        try:
-            image = data if isinstance(data, Examined) else decode(data, size)
-        except Rejected as rejected:
-            image = Examined(reason=str(rejected))
-        if isinstance(image, Examined):
-            photos.append(image)
-            continue
-        square = _middle(image.size)
-        thumb = image.resize((32, 32), Image.Resampling.BOX, box=square, reducing_gap=1.0)
-        small = image.resize((size, size), Image.Resampling.HAMMING, box=square, reducing_gap=3.0)
-        tiny = thumb.reduce(32 // THUMB).tobytes()
-        photos.append(Examined(_sha256(image), thumb=tiny, pixels=small.tobytes()))
-        thumbs.append(np.asarray(thumb))
-    if not thumbs:
-        return photos
-    thumbs = np.stack(thumbs)
-    place = round(GREY_PERCENTILE / 100 * (32 * 32 - 1))
-    colours = np.partition(chroma(thumbs).reshape(len(thumbs), -1), place, axis=1)[:, place]
-    checked = zip(colours.tolist(), perceptual_hashes(thumbs).tolist(), strict=True)
-    return [photo if photo.reason else _checked(photo, *next(checked)) for photo in photos]
-
-
-def decode(data, smallest=1):
-    """An image file as an upright sRGB image of mode RGB; raises with the reason if it cannot be.
-
-    JPEGs of more than twice `LARGEST_SIZE` a side are decoded at 1/2, 1/4 or 1/8 of their size.
+    Examined
     """
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = image.size
-        if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
-            limit = f"over the limit of {Image.MAX_IMAGE_PIXELS:,}"
-            raise Rejected(f"unreadable: {width * height:,} pixels, {limit}")
-        if min(width, height) < smallest:
-            raise Rejected(f"too small: {width}x{height}, needs {smallest} on the short side")
-        image.draft(None, (LARGEST_SIZE, LARGEST_SIZE))
-        image.load()
-        return _to_srgb(_upright(image))
-    except (Rejected, MemoryError):
-        raise
-    except Exception as error:  # whatever a decoder makes of a broken file
-        text = " ".join(str(error).split()) or type(error).__name__
-        text = "empty file" if not data else text.partition(" <")[0]
-        kind = "truncated" if "truncat" in text.lower() else "unreadable"
-        raise Rejected(f"{kind}: {text}") from error
+        photo, _ = decode.read(source, LARGEST_SIZE)
+    except decode.Unreadable as error:
+        return Examined(reason=str(error))
+    height, width = photo.shape[:2]
+    if min(height, width) < size:
+        return Examined(reason=f"too small: {width}x{height}, needs {size} on the short side")
+    photo = np.ascontiguousarray(decode.on_white(photo))
+    sha256 = hashlib.sha256(f"{width}x{height}".encode())
+    sha256.update(photo)
+
+    image, square = Image.fromarray(photo), _middle(width, height)
+    thumb = image.resize((32, 32), Image.Resampling.BOX, box=square, reducing_gap=1.0)
+    place = round(GREY_PERCENTILE / 100 * (32 * 32 - 1))
+    colour = np.partition(chroma(np.asarray(thumb)), place, axis=None)[place]
+    if colour < GREY_CHROMA:
+        reason = f"grey: chroma {colour:.1f}, colour begins at {GREY_CHROMA:.1f}"
+        return Examined(sha256.hexdigest(), reason)
+    small = image.resize((size, size), Image.Resampling.HAMMING, box=square, reducing_gap=3.0)
+    tiny = np.asarray(thumb.reduce(32 // THUMB)).tobytes()  # its own tobytes holds 64 KB
+    hash_ = perceptual_hash(np.asarray(thumb))
+    return Examined(sha256.hexdigest(), "", hash_, tiny, small.tobytes())
 
 
 def chroma(rgb):
-    """CIELAB chroma of uint8 sRGB, (..., 3) to (...): 0 is grey. In NumPy, for small images."""
-    linear = _LINEAR[rgb] @ _XYZ.T
-    dark = linear <= (6 / 29) ** 3
-    f = np.cbrt(linear)
-    f[dark] = linear[dark] * (29 / 6) ** 2 / 3 + 4 / 29
-    return np.hypot(500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2]))
+    """CIELAB chroma of uint8 sRGB, (..., 3) to (...): 0 is grey."""
+    ab = lab.rgb_to_lab(rgb)[..., 1:]
+    return np.hypot(ab[..., 0], ab[..., 1])
 
 
-def perceptual_hashes(thumbs):
-    """64-bit perceptual hashes of thumbnails, (N, 32, 32, 3) uint8 to (N,) uint64."""
-    waves = np.round(_COSINES @ (thumbs @ _GREY) @ _COSINES.T, 3).reshape(-1, 64)
-    middle = np.partition(waves, (31, 32), axis=1)[:, 31:33].mean(1, keepdims=True)  # the median
-    return np.packbits(waves > middle, axis=1).view(">u8")[:, 0].astype(np.uint64)
+def perceptual_hash(thumb):
+    """64-bit perceptual hash of a thumbnail, (32, 32, 3) uint8."""
+    waves = np.round(_COSINES @ (thumb @ _GREY) @ _COSINES.T, 3)
+    return int.from_bytes(np.packbits(waves > np.median(waves)).tobytes(), "big")
 
 
 def duplicate_groups(hashes, thumbs):
@@ -197,80 +150,10 @@ def split_of(key):
     return "val" if place < TEST_SHARE + (1 - TEST_SHARE) * VAL_SHARE else "train"
 
 
-def _checked(photo, colour, hash_):
-    """A decoded photo with its hash, or the reason why it is not used."""
-    if colour < GREY_CHROMA:
-        reason = f"grey: chroma {colour:.1f}, colour begins at {GREY_CHROMA:.1f}"
-        return Examined(photo.sha256, reason)
-    return photo._replace(hash=hash_)
-
-
-def _upright(image):
-    with contextlib.suppress(Exception):  # broken EXIF says nothing about orientation
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
-
-
-def _to_srgb(image):
-    """8-bit sRGB of an image of any mode."""
-    profile = image.info.get("icc_profile")
-    if image.mode == "F" or image.mode.startswith("I"):
-        image = _eight_bits(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image).convert("RGB")
-    elif image.mode not in ("RGB", "CMYK", "LAB"):
-        image = image.convert("RGB")
-    transform = _transform(profile, image.mode) if profile or image.mode == "LAB" else None
-    if transform is not None:
-        image = ImageCms.applyTransform(image, transform)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _eight_bits(image):
-    """Mode L of an image of 16 or 32 bits a pixel, scaled by the range that its values suggest."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    highest = values.max(initial=0.0)
-    if image.mode.startswith("I;16"):
-        top = 65535
-    elif image.mode == "F":
-        top = 1 if highest <= 1 else max(255, highest)
-    else:
-        top = 255 if highest <= 255 else max(65535, highest)
-    return Image.fromarray(np.clip(np.round(values * 255 / top), 0, 255).astype(np.uint8))
-
-
-@functools.lru_cache(maxsize=16)
-def _transform(profile, mode):
-    """Transform from a colour profile to sRGB; None if it is sRGB or does not fit the image."""
-    try:
-        if mode == "LAB":
-            source = ImageCms.createProfile("LAB")
-        else:
-            source = ImageCms.getOpenProfile(io.BytesIO(profile))
-            if mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):
-                return None
-        return ImageCms.buildTransform(source, _SRGB, mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return None
-
-
-def _sha256(image):
-    """SHA-256 of size and pixels, in bands so that no second copy of a large photo is made."""
-    width, height = image.size
-    digest = hashlib.sha256(f"{width}x{height}".encode())
-    rows = max(1, (1 << 21) // width)
-    for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height))) if rows < height else image
-        digest.update(band.tobytes())
-    return digest.hexdigest()
-
-
-def _middle(size):
+def _middle(width, height):
     """Box (left, top, right, bottom) of the middle square."""
-    side = min(size)
-    left, top = (size[0] - side) // 2, (size[1] - side) // 2
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
 
 

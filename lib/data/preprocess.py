@@ -1,35 +1,69 @@
 """Photos in, one memory-mapped array out: decode, clean, resize, split, store.
 
-`prepare` gives a data set as a `Photos`, building it first if need be. What is rejected and why
-stands in `lib.cleaning`, what the folder holds in `lib.store`. The order of the rows and the split
-follow from the content of the photos alone: they are the same for other file names, another
-listing and another machine. Of photos that look the same one is kept, the one whose SHA-256 is the
-smallest, so that none can be on both sides of the split. A scene's content is its number, so that
-it is on the same side at every size and seed.
+What is rejected and why stands in `lib.data.cleaning`. The order of the rows and the split follow
+from the content of the photos alone: they are the same for other file names, another listing and
+another machine. Of photos that look the same one is kept, the one whose SHA-256 is the smallest, so
+that none can be on both sides of the split. A scene's content is its number, so that it is on the
+same side at every size and seed.
+
+A store is a folder with `images.npy` (N, size, size, 3) uint8 sRGB, `index.csv` (one row a photo,
+kept or rejected) and `dataset.json` (parameters, counts, fingerprint). It is built in a temporary
+folder, which is renamed when it is whole. Pixels are written as they come, so that the memory
+needed does not grow with their number.
 """
 
+import concurrent.futures
 import dataclasses
+import errno
+import functools
 import hashlib
-import itertools
+import os
 import shutil
-import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
-from lib.data import cleaning, datasets, jobs, store
-from lib.data.download import check_space, disk_error, locked, progress
-from lib.data.store import Photos, load
+from lib.data import cleaning, decode, sources
+from lib.data.sources import DataError, disk_error, locked, progress
+from lib.files import code_of, digest, read_json, write_json, write_text
 
-__all__ = ["Photos", "load", "prepare", "rejected_examples"]
-
-STORE_VERSION = 1  # counted up when a change of the code changes what is stored
+SPLITS = ("train", "val", "test")
+COLUMNS = ("id", "file", "sha256", "split", "reason")
 SMALLEST_SIZE, LARGEST_SIZE = 16, cleaning.LARGEST_SIZE  # pixels a side
-FEWEST_PHOTOS = 10
+FEWEST_PHOTOS, MOST_PHOTOS = 10, 10_000_000
 SCENES = 1500  # drawn if max_images is None
-COMMIT_PHOTOS, COMMIT_BYTES = 256, 16 << 20  # written together, whichever comes first
+BATCH_PHOTOS, BATCH_BYTES = 256, 16 << 20  # prepared at once, whichever are fewer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Photos:
+    """A prepared data set; `test` is for notebook 07 alone."""
+
+    folder: Path
+    images: np.memmap  # (N, H, W, 3) uint8 sRGB
+    index: pd.DataFrame  # id (row of images, -1: rejected), file, sha256, split, reason
+    dataset: str
+    image_size: int
+    seed: int
+    fingerprint: str  # SHA-256 of pixels and splits; file names have no say in it
+    left_out: str = "nothing"  # files that are no photos, such as "2 hidden, 1 .txt"
+
+    def rows(self, split):
+        """Rows of `images` in a split ("train", "val" or "test"), ascending, (n,) int."""
+        if split not in SPLITS:
+            raise ValueError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")
+        return self._kept.loc[self._kept["split"] == split, "id"].to_numpy()
+
+    def names(self, rows):
+        """File names of rows of `images`, a list of str; see `sources.printable`."""
+        return self._kept["file"].iloc[np.asarray(rows, dtype=int)].tolist()
+
+    @functools.cached_property
+    def _kept(self):
+        return self.index[self.index["id"] >= 0].sort_values("id")
 
 
 def prepare(
@@ -43,8 +77,8 @@ def prepare(
 ):
     """Prepare a data set, or open it if the same one is there already.
 
-    A run that was stopped is continued. A store of other parameters under the same name is
-    replaced when the new one is whole. If the source is gone, a store made from it still opens.
+    A store of other parameters under the same name is replaced when the new one is whole. If the
+    source is gone, a store made from it still opens.
 
     Parameters
     ----------
@@ -79,23 +113,44 @@ def prepare(
     parameters = _parameters(dataset, source, image_size, max_images, seed)
     limit = "" if max_images is None else f"-{max_images}"
     folder = Path(processed) / f"{dataset}-{image_size}{limit}"
-    if not store.is_store_of(folder, parameters):
+    if not _is_store_of(folder, parameters):
         with locked(folder.with_name(f".{folder.name}.lock")):
-            if not store.is_store_of(folder, parameters):  # built by another program meanwhile
+            if not _is_store_of(folder, parameters):  # built by another program meanwhile
                 _build(folder, parameters, source, raw)
     return dataclasses.replace(load(folder), seed=int(seed))
 
 
-def rejected_examples(photos, source=None, raw="data/raw", each=4):
-    """Some rejected photos of each kind of reason, to look at.
+def load(folder):
+    """Open a prepared data set, for example `data/processed/scenes-64`, as a `Photos`.
 
-    Parameters
-    ----------
-    photos : Photos
-    source, raw
-        As for `prepare`.
-    each : int
-        At most so many of one kind.
+    Raises
+    ------
+    FileNotFoundError
+        If there is no prepared data set in the folder.
+    DataError
+        If its files do not belong together.
+    """
+    folder = Path(folder)
+    about = read_json(folder / "dataset.json")
+    if not about:
+        raise FileNotFoundError(f"{folder} holds no prepared data set: run 01_preprocess first")
+    try:
+        types = {"id": np.int64} | dict.fromkeys(COLUMNS[1:], str)
+        index = pd.read_csv(folder / "index.csv", dtype=types, keep_default_na=False)
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        if not len(images) == (index["id"] >= 0).sum() == about["photos"]:
+            raise ValueError("the numbers of photos differ")
+        known = {name: about["parameters"][name] for name in ("dataset", "image_size", "seed")}
+        known |= {name: about[name] for name in ("fingerprint", "left_out")}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{folder} is damaged ({error}): delete it, run 01_preprocess") from error
+    return Photos(folder, images, index, **known)
+
+
+def rejected_examples(photos, source=None, raw="data/raw", each=4):
+    """Some rejected photos, at most `each` of each kind of reason, to look at.
+
+    `source` and `raw` are those that were given to `prepare`.
 
     Returns
     -------
@@ -108,137 +163,212 @@ def rejected_examples(photos, source=None, raw="data/raw", each=4):
     if table.empty:
         return [], []
     table = table.groupby(table["reason"].str.partition(":")[0]).head(each)
-    files = datasets.get(photos.dataset, source, raw)
-    root = jobs.common_folder(files)
+    files, _ = sources.photos_in(sources.fetch(photos.dataset, source, raw))
+    paths, size = dict(zip(_names(files), files, strict=True)), photos.image_size
     pictures = []
-    for file in table["file"]:
+    for name in table["file"]:
         try:
-            image = cleaning.decode((root / file).read_bytes())
-            image = ImageOps.fit(image, (photos.image_size, photos.image_size))
-            pictures.append(np.asarray(image))
-        except (OSError, ValueError, cleaning.Rejected):
-            pictures.append(np.full((photos.image_size, photos.image_size, 3), 200, np.uint8))
+            photo, _ = decode.read(paths[name])
+            image = Image.fromarray(decode.on_white(photo))
+            pictures.append(np.asarray(ImageOps.fit(image, (size, size))))
+        except (KeyError, decode.Unreadable):
+            pictures.append(np.full((size, size, 3), 200, np.uint8))
     return pictures, [f"{row.file}: {row.reason}" for row in table.itertuples()]
 
 
 def _parameters(dataset, source, image_size, max_images, seed):
     """What a store depends on, checked; `stamp` is None if the source is not there now."""
-    datasets.check_dataset(dataset, source)
+    sources.check_dataset(dataset, source)
     _check_int("image_size", image_size, SMALLEST_SIZE, LARGEST_SIZE)
     if max_images is not None:
-        _check_int("max_images", max_images, FEWEST_PHOTOS)
-    _check_int("seed", seed, None)
+        _check_int("max_images", max_images, FEWEST_PHOTOS, MOST_PHOTOS)
+    _check_int("seed", seed, 0, 2**32 - 1)
     scenes = dataset == "scenes"
     if scenes and max_images is None:
         max_images = SCENES
+    code = code_of(f"from lib.data import {'scenes' if scenes else 'cleaning'}")
     return {
-        "version": STORE_VERSION,
         "dataset": dataset,
         "source": str(source) if source else None,
-        "stamp": _code_of_scenes() if scenes else datasets.stamp(dataset, source),
+        "stamp": None if scenes else sources.stamp(dataset, source),
         "image_size": int(image_size),
         "max_images": None if max_images is None else int(max_images),
         "seed": int(seed) if scenes else 0,
-        "rules": {} if scenes else cleaning.rules(),
+        "code": digest(code),
     }
 
 
-def _check_int(name, value, lowest, highest=None):
+def _check_int(name, value, lowest, highest):
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    too_low = whole and lowest is not None and value < lowest
-    if not whole or too_low or (highest is not None and value > highest):
-        span = "" if lowest is None else f" of {lowest} or more"
-        span = f" from {lowest} to {highest}" if highest else span
-        raise ValueError(f"{name}: expected a whole number{span}, got {value!r}")
+    if not whole or not lowest <= value <= highest:
+        span = f"from {lowest} to {highest}"
+        raise ValueError(f"{name}: expected a whole number {span}, got {value!r}")
 
 
-def _code_of_scenes():
-    """A mark that changes with the code that draws the scenes."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("scene*.py")):
-        digest.update(file.read_bytes())
-    return f"drawn by {digest.hexdigest()}"
+def _is_store_of(folder, parameters):
+    """Whether a folder is a whole store of these parameters.
+
+    Where the source lay does not matter, but its `stamp` (names, sizes, dates); if the source is
+    not there now the stamp is None, and then where it lay decides.
+    """
+    ignored = {"source" if parameters["stamp"] else "stamp": None}
+    try:
+        made = read_json(folder / "dataset.json")["parameters"]
+        return made | ignored == parameters | ignored and bool(load(folder))
+    except (OSError, KeyError, DataError):
+        return False
 
 
 def _build(folder, parameters, source, raw):
-    """Build the store beside its place, from where an earlier run stopped, and move it there."""
-    building = store.Building(
-        folder.with_name(f".{folder.name}.building"), parameters["image_size"]
-    )
-    if not store.is_store_of(building.folder, parameters):
-        scenes = parameters["dataset"] == "scenes"
-        if scenes:
-            keys, work = jobs.of_scenes(parameters)
-        else:
-            files = datasets.get(parameters["dataset"], source, raw)
-            keys, work = jobs.of_photos(files, parameters, FEWEST_PHOTOS)
-        try:
-            building.begin(parameters)
-            records = _fill(building, keys, work)
-            reasons = {} if scenes else _duplicates(records)
-            index = _index(building, records, reasons, by_name=scenes)
-            building.finish(index, parameters)
-        except OSError as error:
-            raise disk_error(error, building.folder) from error
-        except ValueError:  # too few photos: the same again the next time
-            shutil.rmtree(building.folder, ignore_errors=True)
-            raise
-    building.move_to(folder)
+    """Build a store in a temporary folder, and rename that to its place."""
+    size, left_out = parameters["image_size"], "nothing"
+    if parameters["dataset"] == "scenes":
+        keys = range(parameters["max_images"])
+        work = functools.partial(_draw, size=size, seed=parameters["seed"])
+    else:
+        keys, left_out = _keys(sources.fetch(parameters["dataset"], source, raw))
+        keys = keys[: parameters["max_images"]]
+        work = functools.partial(_examine, size=size)
+    building = folder.with_name(f".{folder.name}.building")
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+        free, needed = shutil.disk_usage(building).free, len(keys) * size * size * 3
+        if needed > free:
+            space = f"{needed / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free"
+            raise DataError(f"cannot write {folder}: {space}")
+        table = _write_images(building / "images.npy", keys, work, size)
+        table = _drop_duplicates(building / "images.npy", table, size)
+        _write_index(building, table, parameters, left_out)
+        if not load(building).index.equals(table[list(COLUMNS)]):
+            raise DataError(f"{building / 'index.csv'} reads otherwise than it was written")
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
+    except OSError as error:
+        raise disk_error(error, building) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
 
 
-def _fill(building, keys, work):
-    """Do the jobs that no earlier run has done and store what comes; returns all records."""
-    records = building.recover(keys)
-    missing = keys[len(records) :]
-    check_space(len(missing) * building.row_bytes, building.folder)
+def _keys(folder):
+    """The photos of a folder as (SHA-256 of the file, name, path), sorted; what was left out."""
+    files, left_out = sources.photos_in(folder)
+    left_out = sources.listed(left_out)
+    if len(files) < FEWEST_PHOTOS:
+        text = f"at least {FEWEST_PHOTOS} are needed; left out: {left_out}"
+        raise ValueError(f"{folder} holds {len(files)} photos, {text}")
+    with _pool() as pool:
+        keys = sorted(zip(pool.map(_content, files), _names(files), files, strict=True))
+    return [key for key in keys if key[0]] + [key for key in keys if not key[0]], left_out
+
+
+def _names(files):
+    """Names for the index: paths below the deepest folder that holds all files."""
+    root = os.path.commonpath([file.parent for file in files])
+    return [sources.printable(file.relative_to(root).as_posix()) for file in files]
+
+
+def _content(path):
+    """SHA-256 of a file's bytes; "" where reading is not allowed or a link leads nowhere."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP):
+            return ""
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _examine(key, size):
+    """Name of a photo, and what became of it."""
+    content, name, path = key
+    photo = cleaning.examine(path, size)
+    if photo.reason and content and not os.access(path, os.R_OK):
+        raise DataError(f"cannot read {path} any more: has a disk or network drive gone?")
+    return name, photo
+
+
+def _draw(number, size, seed):
+    """Name of a scene, and its pixels."""
+    from lib.data import scenes
+
+    pixels = scenes.draw([number], size, seed).tobytes()
+    sha256 = hashlib.sha256(pixels).hexdigest()
+    return scenes.name(number), cleaning.Examined(sha256, pixels=pixels)
+
+
+def _pool():
+    """One thread for each core: Pillow and hashlib let go of Python's lock while they work."""
+    return concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+
+
+def _write_images(path, keys, work, size):
+    """Write the pixels of all photos that can be used; a table of all photos, in order."""
+    step = max(1, min(BATCH_PHOTOS, BATCH_BYTES // size**2 // 3))
+    records = []
     with (
-        warnings.catch_warnings(),
-        jobs.pool() as pool,
-        progress(len(keys), "preparing photos", "photo", len(records)) as bar,
+        path.open("wb") as images,
+        _pool() as pool,
+        progress("preparing photos", len(keys), "photo") as bar,
     ):
-        warnings.filterwarnings("ignore", module="PIL")  # what matters is a reason in the index
-        results = jobs.in_order(work, missing, pool, building.size)
-        most = max(1, min(COMMIT_PHOTOS, COMMIT_BYTES // building.row_bytes))
-        while batch := list(itertools.islice(results, most)):
-            building.add([record for record, _ in batch], [row for _, row in batch if row])
-            records += [record for record, _ in batch]
-            bar.update(len(batch))
-    return records
+        _write_header(images, 0, size)
+        for first in range(0, len(keys), step):
+            for name, photo in pool.map(work, keys[first : first + step]):
+                images.write(photo.pixels)
+                records.append((name, *photo[:4], zlib.crc32(photo.pixels)))
+                bar.update()
+    return pd.DataFrame(records, columns=["file", "sha256", "reason", "hash", "thumb", "check"])
 
 
-def _duplicates(records):
-    """Reason for each record that shows the same as another with a smaller SHA-256, by its row."""
-    good = [row for row, record in enumerate(records) if not record["reason"]]
-    good.sort(key=lambda row: (records[row]["sha256"], row))
-    hashes = np.array([records[row]["hash"] for row in good], dtype=np.uint64)
-    thumbs = b"".join(store.to_bytes(records[row]["thumb"]) for row in good)
-    shape = (len(good), cleaning.THUMB, cleaning.THUMB, 3)
-    leaders = cleaning.duplicate_groups(hashes, np.frombuffer(thumbs, np.uint8).reshape(shape))
-    reasons = {}
-    for row, leader in zip(good, leaders, strict=True):
-        kept = records[good[leader]]
-        if row != good[leader]:
-            exact = records[row]["sha256"] == kept["sha256"]
-            kind = "exact duplicate: same pixels as" if exact else "near-duplicate: looks like"
-            reasons[row] = f"{kind} {kept['file']}"
-    return reasons
-
-
-def _index(building, records, reasons, by_name):
-    """Drop what `reasons` rejects from the images; the table of all photos, kept ones first."""
-    table = pd.DataFrame(records, columns=["file", "sha256", "reason", "check"])
+def _drop_duplicates(path, table, size):
+    """Drop duplicates from the images, split the rest; the table with kept photos first."""
     stored = np.flatnonzero(table["reason"] == "")  # these have pixels, in this order
-    table["reason"] = [reasons.get(row, own) for row, own in enumerate(table["reason"])]
-    good = table["reason"] == ""
-    keys = table["file"] if by_name else table["sha256"]
+    _reject_duplicates(table, stored)
+    good = (table["reason"] == "").to_numpy()
+    keys = table["sha256"].where(table["thumb"] != b"", table["file"])  # scenes have no thumbnail
     splits = [cleaning.split_of(key) if use else "" for key, use in zip(keys, good, strict=True)]
     table["split"] = splits
     _check_usable(table)
-    ids = np.full(len(table), -1)
-    ids[stored] = building.keep(good.to_numpy()[stored])
-    table["id"] = ids
-    order = np.lexsort((ids, ids < 0))  # stable: rejected ones stay in the order of their content
+
+    kept = good[stored]
+    count = int(kept.sum())
+    ids = np.where(kept, np.arange(len(kept)), -1)
+    gaps, last = np.flatnonzero(~kept[:count]), np.flatnonzero(kept[count:]) + count
+    ids[last] = gaps  # the last rows fill the gaps
+    with path.open("r+b") as images:
+        start = _write_header(images, count, size)
+        rows = np.memmap(images, np.uint8, "r+", start, (len(kept), size, size, 3))
+        for gap, row in zip(gaps, last, strict=True):
+            rows[gap] = rows[row]
+        del rows  # writes it
+        images.truncate(start + count * size * size * 3)
+    table["id"] = -1
+    table.loc[stored, "id"] = ids
+    order = np.lexsort((table["id"], table["id"] < 0))  # rejected ones: in order of their content
     return table.iloc[order].reset_index(drop=True)
+
+
+def _write_header(images, count, size):
+    """Write the header of a .npy file; its length, which does not depend on `count`."""
+    about = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    images.seek(0)
+    np.lib.format.write_array_header_1_0(images, about)
+    return images.tell()
+
+
+def _reject_duplicates(table, stored):
+    """Give a reason to each photo that shows the same as one with a smaller SHA-256."""
+    rows = [row for row in stored if table["thumb"][row]]
+    rows.sort(key=lambda row: (table["sha256"][row], row))
+    thumbs = np.frombuffer(b"".join(table["thumb"][rows]), np.uint8)
+    thumbs = thumbs.reshape(-1, cleaning.THUMB, cleaning.THUMB, 3)
+    leaders = cleaning.duplicate_groups(table["hash"][rows].to_numpy(np.uint64), thumbs)
+    for row, leader in zip(rows, leaders, strict=True):
+        kept = rows[leader]
+        if row != kept:
+            exact = table["sha256"][row] == table["sha256"][kept]
+            kind = "exact duplicate: same pixels as" if exact else "near-duplicate: looks like"
+            table.loc[row, "reason"] = f"{kind} {table['file'][kept]}"
 
 
 def _check_usable(table):
@@ -247,6 +377,24 @@ def _check_usable(table):
     text = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     if kinds.get("usable", 0) < FEWEST_PHOTOS:
         raise ValueError(f"fewer than {FEWEST_PHOTOS} usable photos among {len(table)}: {text}")
-    for split in store.SPLITS:
+    for split in SPLITS:
         if not (table["split"] == split).any():
             raise ValueError(f"no photo falls into {split!r}: {text}; more photos are needed")
+
+
+def _write_index(folder, table, parameters, left_out):
+    """Write `index.csv` and `dataset.json`."""
+    kept = table[table["id"] >= 0]
+    lines = kept[["sha256", "split", "check"]].to_csv(index=False, lineterminator="\n")
+    kinds = table["reason"].str.partition(":")[0].replace("", "kept")
+    index = table.to_csv(index=False, columns=list(COLUMNS), lineterminator="\n")
+    write_text(folder / "index.csv", index)
+    about = {
+        "parameters": parameters,
+        "photos": len(kept),
+        "counts": {kind: int(count) for kind, count in kinds.value_counts().items()},
+        "splits": {split: int((kept["split"] == split).sum()) for split in SPLITS},
+        "left_out": left_out,
+        "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
+    }
+    write_json(folder / "dataset.json", about)

@@ -1,0 +1,426 @@
+"""Getting photos: a local server that misbehaves, unsafe archives, folders of any layout."""
+
+import gzip
+import http.server
+import io
+import os
+import re
+import resource
+import socket
+import stat
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib.data import sources
+from lib.data.sources import DataError
+
+ROOT = Path(__file__).parents[2]
+
+
+def jpeg(seed=0):
+    values = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(values).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def zip_of(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def tar_of(path, members, mode="w"):
+    with tarfile.open(path, mode) as archive:
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def get(source, tmp_path):
+    """Photos of a source, and what was left out."""
+    return sources.photos_in(sources.fetch("folder", source, tmp_path / "raw"))
+
+
+def left_in(raw):
+    """What is in raw/ but for its lock."""
+    return sorted(path.name for path in raw.rglob("*") if path.name != ".lock")
+
+
+# --- a server on 127.0.0.1 that can lie, never end, and answer errors
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        server.requests += 1
+        self.send_response(server.status)
+        if server.length is not None:
+            self.send_header("Content-Length", str(server.length))
+        self.end_headers()
+        self.wfile.write(server.body)
+        while server.endless:
+            try:
+                self.wfile.write(bytes(1 << 20))
+            except OSError:
+                return
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        made = zip_of(tmp_path / "made.zip", {f"x/{i}.jpg": jpeg(i) for i in range(3)})
+        server.body, server.status, server.requests = made.read_bytes(), 200, 0
+        server.length, server.endless = None, False
+        server.url = f"http://127.0.0.1:{server.server_port}/photos.zip"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_public_data_set_is_downloaded_and_unpacked_once(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(sources.PUBLIC, "flickr8k", server.url)
+    raw = tmp_path / "raw"
+    for _ in range(2):
+        assert sources.fetch("flickr8k", raw=raw) == raw / "flickr8k"
+    assert len(sources.photos_in(raw / "flickr8k")[0]) == 3
+    assert server.requests == 1
+    assert (raw / "photos.zip").read_bytes() == server.body
+    assert (raw / "photos.zip.sha256").read_text().endswith("  photos.zip\n")
+
+
+def test_source_may_be_an_address(server, tmp_path):
+    files, _ = get(server.url, tmp_path)
+    assert [file.name for file in files] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert get(server.url, tmp_path)[0] == files
+    assert server.requests == 1
+
+
+def test_another_sha256_than_the_first_time_is_refused(server, tmp_path):
+    path = tmp_path / "raw" / "a.zip"
+    sources.download(server.url, path)
+    path.unlink()
+    server.body = zip_of(tmp_path / "other.zip", {"a.jpg": jpeg(9)}).read_bytes()
+    with pytest.raises(DataError, match="is not the file it was; .*a.zip.sha256 has another"):
+        sources.download(server.url, path)
+    assert left_in(path.parent) == ["a.zip.sha256"]
+
+
+def test_an_archive_put_there_by_hand_is_recorded_and_kept(server, tmp_path):
+    zip_of(tmp_path / "a.zip", {"a.jpg": jpeg()})
+    sources.download(server.url, tmp_path / "a.zip")
+    sources.download(server.url, tmp_path / "a.zip")
+    assert server.requests == 0 and (tmp_path / "a.zip.sha256").is_file()
+
+
+def refused(server, tmp_path, match):
+    with pytest.raises(DataError, match=match):
+        get(server.url, tmp_path)
+    assert left_in(tmp_path / "raw") == []
+
+
+def test_error_of_the_server(server, tmp_path):
+    server.status = 404
+    refused(server, tmp_path, "404.*SOURCE")
+    assert server.requests == 1
+
+
+def test_a_page_is_not_kept_as_an_archive(server, tmp_path):
+    server.body = b"<!DOCTYPE html>log in to this network"
+    refused(server, tmp_path, "something else than a zip or a tar.*SOURCE")
+
+
+def test_a_body_that_breaks_off(server, tmp_path):
+    server.length = len(server.body) + 100
+    refused(server, tmp_path, "not downloaded: .*broke off.*SOURCE")
+
+
+def test_a_body_without_end_does_not_fill_the_disk(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "LARGEST_DOWNLOAD", 30 << 20)
+    server.endless = True
+    refused(server, tmp_path, "more than 0.03 GB")
+
+
+def test_a_disk_that_is_almost_full(server, tmp_path, monkeypatch):
+    usage = sources.shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(sources.shutil, "disk_usage", lambda folder: usage)
+    refused(server, tmp_path, "more than 0.00 GB")
+
+
+def test_a_full_disk(server, tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sources._Limited, "write", full)
+    refused(server, tmp_path, "cannot write .*zip: No space left")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.zip", "http://[::1", "http://"])
+def test_no_network_names_source(tmp_path, address):
+    with pytest.raises(DataError, match="not downloaded: no network.*SOURCE"):
+        get(address, tmp_path)
+
+
+# --- archives
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+def test_source_may_be_an_archive(tmp_path, kind):
+    members = {
+        "deep/er/b.JPEG": jpeg(1),
+        "a.png": jpeg(0),
+        "./c.webp": jpeg(2),
+        "scan": jpeg(3),
+        "notes.txt": b"no image",
+        "__MACOSX/a.png": b"no image",
+        ".hidden/d.jpg": b"no image",
+        "deep/._b.jpeg": b"no image",
+    }
+    path = tmp_path / f"my.photos.{kind}"
+    if kind == "zip":
+        zip_of(path, members)
+    else:
+        tar_of(path, members, "w:" + kind.partition(".")[2])
+    files, left_out = get(path, tmp_path)
+    assert [file.read_bytes() for file in files] == [jpeg(0), jpeg(2), jpeg(1), jpeg(3)]
+    folder = Path(os.path.commonpath(files))
+    assert re.fullmatch(r"my\.photos-[0-9a-f]{8}", folder.name)
+    assert not left_out  # nothing else was unpacked
+    assert get(path, tmp_path)[0] == files
+
+
+def test_another_archive_of_the_same_name_does_not_mix_in(tmp_path):
+    path = zip_of(tmp_path / "a.zip", {"a.jpg": jpeg(0)})
+    (first,) = get(path, tmp_path)[0]
+    zip_of(path, {"b.jpg": jpeg(1), "c.jpg": jpeg(2)})
+    assert [file.name for file in get(path, tmp_path)[0]] == ["b.jpg", "c.jpg"]
+    assert first.exists()
+
+
+BAD_NAMES = ["/etc/a.jpg", "../a.jpg", "x/../../a.jpg", "C:\\a.jpg", "..\\a.jpg", "\\a.jpg"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+def test_archive_with_paths_that_lead_out_is_refused(tmp_path, make, name):
+    path = make(tmp_path / "bad", {"good.jpg": jpeg(), name: jpeg()})
+    with pytest.raises(DataError, match="points outside"):
+        get(path, tmp_path)
+    assert left_in(tmp_path / "raw") == []
+    assert not (tmp_path / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, b"6"])
+def test_only_regular_files_of_a_tar_are_unpacked(tmp_path, kind):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        member = tarfile.TarInfo("a.jpg")
+        member.type, member.linkname = kind, "/etc/passwd"
+        archive.addfile(member)
+    with pytest.raises(DataError, match="holds no photos"):
+        get(tmp_path / "a.tar", tmp_path)
+    assert left_in(tmp_path / "raw") == []
+
+
+def test_a_link_in_a_zip_is_a_file_that_holds_words(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        member = zipfile.ZipInfo("a.jpg")
+        member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(member, "/etc/passwd")
+    (file,) = get(tmp_path / "a.zip", tmp_path)[0]
+    assert not file.is_symlink() and file.read_text() == "/etc/passwd"
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_bombs_are_refused_before_they_unpack(tmp_path, kind):
+    path, zeros = tmp_path / f"bomb.{kind}", {"a.jpg": bytes(80 << 20)}
+    if kind == "zip":
+        zip_of(path, zeros)
+    else:
+        tar_of(path, zeros, "w:gz")
+    with pytest.raises(DataError, match="brings more than 0.0. GB"):
+        get(path, tmp_path)
+    assert left_in(tmp_path / "raw") == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_name_of_a_gigabyte_is_not_read(tmp_path, kind):
+    member = tarfile.TarInfo("name")
+    member.type, member.size = kind, 1 << 30
+    with gzip.open(tmp_path / "a.tar.gz", "wb", compresslevel=1) as stream:
+        stream.write(member.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(256):
+            stream.write(b"x" * (4 << 20))
+    code = "import sys; from lib.data import sources; sources.fetch('folder', *sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(tmp_path / "a.tar.gz"), str(tmp_path / "raw")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "DataError" in result.stderr and "brings more than" in result.stderr
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 400 << 10  # KiB
+
+
+def test_damaged_archives(tmp_path):
+    photos = {f"{i}.jpg": jpeg(i) for i in range(9)}
+    whole = zip_of(tmp_path / "a.zip", photos).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="expected a folder, a zip or a tar"):
+        get(tmp_path / "cut.zip", tmp_path)
+    flipped = bytearray(whole)
+    flipped[200] ^= 255
+    (tmp_path / "flipped.zip").write_bytes(flipped)
+    tar = tar_of(tmp_path / "a.tar.gz", photos, "w:gz").read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(tar[:5000])
+    locked = bytearray(whole)
+    for start, flag in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        for found in re.finditer(start, whole):
+            locked[found.start() + flag] |= 1
+    (tmp_path / "locked.zip").write_bytes(locked)
+    for name, text in (
+        ("flipped.zip", "damaged"),
+        ("cut.tar.gz", "damaged"),
+        ("locked.zip", "pass"),
+    ):
+        with pytest.raises(DataError, match=text):
+            get(tmp_path / name, tmp_path)
+    assert left_in(tmp_path / "raw") == []
+
+
+def test_a_chain_of_names_is_refused(tmp_path):
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.GNUTYPE_LONGNAME  # a name for a name for a name ...
+    (tmp_path / "names.tar").write_bytes(header.tobuf() * 3000)
+    with pytest.raises(ValueError, match="expected a folder, a zip or a tar"):
+        get(tmp_path / "names.tar", tmp_path)
+
+
+def test_unpacking_to_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    path = zip_of(tmp_path / "a.zip", {"a.jpg": jpeg(0)})
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extract", full)
+    with pytest.raises(DataError, match="cannot write .*: No space left"):
+        get(path, tmp_path)
+    assert left_in(tmp_path / "raw") == []
+
+
+def test_archive_with_a_long_name(tmp_path):
+    path = zip_of(tmp_path / ("a" * 251 + ".zip"), {"b" * 251 + ".jpg": jpeg()})
+    assert len(get(path, tmp_path)[0]) == 1
+    path = zip_of(tmp_path / "long.zip", {"b" * 300 + ".jpg": jpeg()})
+    with pytest.raises(DataError, match="File name too long"):
+        get(path, tmp_path)
+
+
+# --- folders
+
+
+def test_which_files_are_photos(tmp_path):
+    photos = ("b/2.JPG", "1.tiff", "3.jfif", "c d/scan", "$x_{$ now.jpg")
+    others = (
+        ".c/3.jpg",
+        "__MACOSX/4.jpg",
+        "5.txt",
+        "6.mpg",
+        "._6.jpg",
+        ".thumbnails/7.jpg",
+        "8.TXT",
+    )
+    for name in photos + others:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(jpeg())
+    (tmp_path / "README").write_text("words")
+    (tmp_path / "empty").write_bytes(b"")
+    files, left_out = sources.photos_in(tmp_path)
+    assert files == sorted(tmp_path / name for name in photos)
+    counts = {"hidden": 3, ".txt": 2, "without suffix": 2, "__MACOSX": 1, ".mpg": 1}
+    assert left_out == counts
+    assert sources.listed(left_out).startswith("3 hidden, 2 ")
+    films, _ = sources.photos_in(tmp_path, {".mpg"})
+    assert tmp_path / "6.mpg" in films and tmp_path / "1.tiff" not in films
+
+
+def test_linked_folders_are_entered_once(tmp_path):
+    folder, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    for place in (folder / "b", elsewhere):
+        place.mkdir(parents=True)
+        (place / "a.jpg").write_bytes(jpeg())
+    (folder / "loop").symlink_to(folder)
+    (folder / "b" / "up").symlink_to("..")
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "twice").symlink_to(elsewhere)
+    files, left_out = sources.photos_in(folder)
+    assert files == [folder / "b/a.jpg", folder / "linked/a.jpg"]
+    assert left_out == {"folders met twice": 3}
+
+
+def test_what_is_no_regular_file_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "fifo.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket.jpg"))
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    (tmp_path / "gone").symlink_to("nowhere")
+    files, left_out = sources.photos_in(tmp_path)
+    assert files == [tmp_path / "gone.jpg", tmp_path / "loop.jpg"]  # to be named as unreadable
+    assert left_out == {"no regular files": 3, "links to nowhere": 1}
+    with pytest.raises(ValueError, match="expected a folder, a zip or a tar"):
+        get(tmp_path / "fifo.jpg", tmp_path)
+
+
+def test_stamp_follows_names_sizes_and_dates(tmp_path):
+    (tmp_path / "1.tiff").write_bytes(jpeg())
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    mark = sources.stamp("folder", tmp_path)
+    assert mark == sources.stamp("folder", tmp_path)
+    os.utime(tmp_path / "1.tiff", ns=(1, 1))
+    assert mark != sources.stamp("folder", tmp_path)
+    assert sources.stamp("folder", tmp_path / "gone") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ünï😀 $x_{$.png", "ünï😀 $x_{$.png"),
+        ("a\rb\nc.png", "a\\rb\\nc.png"),
+        (os.fsdecode(b"\xff.png"), "\\xff.png"),
+        ("a\u2028b\x85.png", "a\\u2028b\\x85.png"),
+    ],
+)
+def test_printable_names(name, text):
+    assert sources.printable(name) == text
+
+
+def test_bad_sources(tmp_path):
+    with pytest.raises(ValueError, match="scenes, flickr8k, flickr30k, folder; got 'flickr9k'"):
+        sources.fetch("flickr9k")
+    with pytest.raises(ValueError, match="takes no SOURCE"):
+        sources.fetch("scenes", tmp_path)
+    with pytest.raises(ValueError, match="needs SOURCE"):
+        sources.fetch("folder")
+    for source in (tmp_path / "nowhere", "x" * 5000, "~nobody/x", "a\0b"):
+        with pytest.raises(FileNotFoundError, match="SOURCE not found"):
+            get(source, tmp_path)
+    with pytest.raises(DataError, match="holds no photos"):
+        get(zip_of(tmp_path / "a.zip", {"a.txt": b""}), tmp_path)
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    with pytest.raises(ValueError, match="expected a folder, a zip or a tar, got another file"):
+        get(tmp_path / "a.jpg", tmp_path)
+    with pytest.raises(DataError, match="cannot write .*File exists|Not a directory"):
+        sources.fetch("folder", zip_of(tmp_path / "b.zip", {"a.jpg": jpeg()}), tmp_path / "a.jpg")
