@@ -176,7 +176,7 @@ def _conflicts(values, root):
         if is_path(name, values.get(name)):
             path, folder = root / values[name], "" if name == "XCEPTION_WEIGHTS" else " or folder"
             try:
-                found = path.is_file() or (path.is_dir() and folder)
+                found = values[name] and (path.is_file() or (path.is_dir() and folder))
             except OSError:  # such as a name that is too long
                 found = False
             if not found:
