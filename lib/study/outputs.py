@@ -46,20 +46,20 @@ def drop_broken(study, step):
 
 
 def drop_unopened(study, step, since):
-    """Remove what a step may train and has not opened since a time (nanoseconds)."""
+    """Remove what a step may train and has not opened since a time (seconds)."""
     for folder in _found(study, step.may_train):
         states = list(folder.rglob("checkpoint.json"))
         for state in states:
-            if state.stat().st_mtime_ns < since:
+            if state.stat().st_mtime < since:
                 _remove(state.parent)
         if not any(state.is_file() for state in states):
             _remove(folder)
 
 
 def took_up(study, step, since):
-    """Whether a training of a step had ended before a time (nanoseconds), and was kept."""
+    """Whether a training of a step had ended before a time (seconds), and was kept."""
     models = (training / "model.keras" for training in _trainings(study, step))
-    return any(path.is_file() and path.stat().st_mtime_ns < since for path in models)
+    return any(path.is_file() and path.stat().st_mtime < since for path in models)
 
 
 def last_written(study, step):

@@ -51,26 +51,10 @@ def read_notebook(path):
 def read(profile, settings, root):
     """Read a profile, and replace values by those of --set.
 
-    Parameters
-    ----------
-    profile : str
-        Name of a file in notebooks/profiles, or path of a .yaml file.
-    settings : sequence of str
-        `NAME=VALUE`; text as it stands where the parameter is text, else YAML.
-    root : pathlib.Path
-        Folder of the project.
-
-    Returns
-    -------
-    name : str
-        Name of the profile.
-    values : dict of str -> object
-        As they were given. STUDY is among them: by default it is the profile's name.
-
-    Raises
-    ------
-    UsageError
-        If the profile is not there, or not readable.
+    `profile` is the name of a file in notebooks/profiles, or the path of a .yaml file; `settings`
+    are texts `NAME=VALUE`, where VALUE is text as it stands if the parameter is text, else YAML.
+    Gives the profile's name, and name -> value; STUDY is among them, by default the profile's name.
+    Raises UsageError if the profile is not there, or anything is not readable.
     """
     folder = root / "notebooks" / "profiles"
     path = Path(profile) if Path(profile).suffix == ".yaml" else folder / f"{profile}.yaml"
@@ -93,17 +77,13 @@ def read(profile, settings, root):
 def declared(values, notebooks, root):
     """Return values as the notebooks can use them: 1e-4 as a number, paths from the root.
 
-    Raises
-    ------
-    UsageError
-        If no notebook declares such a parameter: the message names the nearest that is declared.
+    Raises UsageError if no notebook declares such a parameter, and names the nearest one.
     """
     known = {"STUDY", *OF_THE_RUNNER}.union(*(notebook.defaults for notebook in notebooks))
     found = {}
     for name, value in values.items():
         if name not in known:
-            hint = nearest(str(name).upper(), known)
-            raise UsageError(f"unknown parameter {name}: {hint}")
+            raise UsageError(f"unknown parameter {name}: {nearest(str(name).upper(), known)}")
         with contextlib.suppress(OSError, RuntimeError, ValueError):  # checked later
             if "number" in types(name) and isinstance(value, str):
                 value = float(value)  # YAML takes 1e-4 for text

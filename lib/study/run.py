@@ -51,26 +51,12 @@ class StepError(RuntimeError):
 
 
 def run(study, start=None, only=None, force=False, replace=False, repeats=(), out=None):
-    """Run the notebooks of a study that are not up to date.
+    """Run the notebooks of a study that are not up to date, as `steps.plan` says.
 
-    Parameters
-    ----------
-    study : steps.Study
-    start, only, force
-        As for `steps.plan`; with `force`, what was trained before is removed first.
-    replace : bool
-        Also write to a published study.
-    repeats : sequence of str
-        Names of the studies that repeat it with other seeds, and have been run.
-    out : text stream, optional
-        Where progress goes; standard output by default.
-
-    Raises
-    ------
-    UsageError
-        Before anything is written: wrong arguments, a missing file, a study in use.
-    StepError
-        If a notebook fails; the later ones are not run.
+    `force` also removes what was trained before; `replace` also writes to a published study;
+    `repeats` names studies that repeat it with other seeds, and have been run. Progress goes to
+    `out`, a text stream. Raises UsageError before anything is written, for wrong arguments, a
+    missing file or a study in use; StepError if a notebook fails: the later ones are not run.
     """
     out = out or sys.stdout
     if (study.folder / "README.md").is_file() and not replace:
@@ -100,55 +86,53 @@ def _run_step(study, task, label, force, out):
     step, name, path = task.step, task.step.name, study.folder / "run.json"
     record = read_json(path)
     steps = {known: one for known, one in record.get("steps", {}).items() if known in study.values}
-    begun = record.get("begun", {})
-    former, spent = steps.pop(name, {}).get("seconds", 0), 0  # seconds of a run before, of this one
-    before = begun.pop(name, None)
-    if before:  # it was killed
-        last = outputs.last_written(study, step) - before["began"]
-        former, spent = before["former"], before["spent"] + max(0, last)
-    if not before or before["fingerprint"] != task.fingerprint or force:
-        former, spent = former + spent, 0
-        _record(study.folder, **_header(study), steps=steps, begun=begun)
+    begun, former = record.get("begun", {}), steps.pop(name, {}).get("seconds", 0)
+    go = begun.get(name, {"spent": 0, "former": former})  # there is one if it was killed
+    if "began" in go:
+        go["spent"] += max(0, outputs.last_written(study, step) - go["began"])
+    goes_on = go.get("fingerprint") == task.fingerprint and not force
+    if not goes_on:
+        go = {"spent": 0, "former": go["spent"] + go["former"]}
+        begun.pop(name, None)
+    _record(study, _header(study) | {"steps": steps, "begun": begun})
+    go["began"] = path.stat().st_mtime  # by the clock of the disk
+    if not goes_on:
         outputs.clear(study, step, trainings=force)
+        go |= {"fingerprint": task.fingerprint, "first": go["began"]}
     outputs.drop_broken(study, step)
-    began = time.time()
-    now = {"fingerprint": task.fingerprint, "began": began, "former": former, "spent": spent}
-    _record(study.folder, **_header(study), steps=steps, begun=begun | {name: now})
-    since = path.stat().st_mtime_ns  # by the clock of the disk
+    _record(study, {"begun": begun | {name: go}})
 
     (study.folder / "notebooks").mkdir(exist_ok=True)
     copy = f"results/{study.name}/notebooks/{name}.ipynb"
     with Progress(label, out) as progress:
         _execute(name, study.values[name], copy, progress)
-    outputs.drop_unopened(study, step, since)
+    outputs.drop_unopened(study, step, go["began"])
     lacking = outputs.missing(study, step)
     if lacking:
         raise StepError(f"{name} came to its end, but {lacking} is missing or cut")
 
-    kept = former if outputs.took_up(study, step, since) else 0
+    seconds = go["spent"] + time.time() - go["began"]
+    seconds += go["former"] if outputs.took_up(study, step, go["first"]) else 0
     steps[name] = {
         "fingerprint": task.fingerprint,
-        "seconds": round(kept + spent + time.time() - began, 1),
+        "seconds": round(seconds, 1),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "parts": task.parts,
     }
+    begun.pop(name, None)
     parameters = {}
     for one in sorted(steps, reverse=True):
         parameters |= steps[one]["parts"]["parameters"]
-    _record(
-        study.folder,
-        parameters=parameters,
-        seed=parameters.get("SEED"),
-        data=read_json(study.folder / "data.json"),
-        seconds=round(sum(one["seconds"] for one in steps.values()), 1),
-        steps=dict(sorted(steps.items())),
-        begun=begun,
-    )
+    made = {"parameters": parameters, "seed": parameters.get("SEED")}
+    made["data"] = read_json(study.folder / "data.json")
+    made["seconds"] = round(sum(one["seconds"] for one in steps.values()), 1)
+    _record(study, made | {"steps": dict(sorted(steps.items())), "begun": begun})
 
 
-def _record(folder, **changes):
+def _record(study, changes):
     """Write entries of run.json."""
-    write_json(folder / "run.json", read_json(folder / "run.json") | changes)
+    path = study.folder / "run.json"
+    write_json(path, read_json(path) | changes)
 
 
 def _header(study):
@@ -175,7 +159,8 @@ def _execute(name, values, copy, progress):
             extra_arguments=["--log-level=CRITICAL"],  # of the kernel
             progress_bar=False,
             stdout_file=progress,
-            **{"start_timeout": 300, "iopub_timeout": 60},  # seconds; a busy computer is slow
+            start_timeout=300,  # seconds; a busy computer is slow
+            iopub_timeout=60,
         )
         return
     except papermill.PapermillExecutionError as error:
@@ -184,8 +169,7 @@ def _execute(name, values, copy, progress):
         what = f"outside its code: {type(error).__name__}: {error}"
         if type(error).__name__ == "DeadKernelError":
             what = "because its kernel died: was there enough memory?"
-    lines = what.rstrip(": \n").splitlines()
-    what = "\n".join(lines[:MESSAGE_LINES] + ["..."] * (len(lines) > MESSAGE_LINES))
+    what = "\n".join(what.rstrip(": \n").splitlines()[:MESSAGE_LINES])
     raise StepError(f"{name} failed {what}\nThe notebook up to there: {copy}")
 
 

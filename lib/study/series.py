@@ -18,20 +18,9 @@ LAST = "07_evaluate"  # what a study that is there for its seed ends with
 def expand(profile, settings, root):
     """The studies that a profile asks for, in the order in which they have to run.
 
-    Parameters
-    ----------
-    profile, settings, root
-        As for `profiles.read`.
-
-    Returns
-    -------
-    list of (Study, list of str)
-        A study; and the names of the studies that repeat it with other seeds, which come before it.
-
-    Raises
-    ------
-    UsageError
-        If anything is wrong with any of them.
+    Takes the arguments of `profiles.read`. Gives a list of (Study, list of str): a study, and the
+    names of the studies that repeat it with other seeds, which come before it. Raises UsageError if
+    anything is wrong with any of them.
     """
     name, values = profiles.read(profile, settings, Path(root))
     runner = {word: values.pop(word) for word in OF_THE_RUNNER if word in values}
@@ -53,14 +42,10 @@ def expand(profile, settings, root):
 
 
 def write_seeds(folder, repeats):
-    """Write seeds.csv of a study from its summary and those of its repeats, and its report anew.
+    """Write seeds.csv of results/<study> from its summary and those of its repeats.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        results/<study>; its run.json is told the seeds.
-    repeats : list of str
-        Names of the studies that repeat it with other seeds.
+    `repeats` names the studies that repeat it with other seeds. run.json is told the seeds, and the
+    report is built anew.
     """
     import pandas as pd  # a second: only when it is needed
 

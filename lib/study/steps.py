@@ -95,21 +95,9 @@ class Task:
 def prepare(profile, values, root, names=()):
     """Check what is given to a study, and give a Study.
 
-    Parameters
-    ----------
-    profile : str
-        Its name.
-    values : dict of str -> object
-        Parameters, STUDY among them.
-    root : path-like
-        Folder of the project.
-    names : sequence of str
-        Notebooks to run; all, if there is none.
-
-    Raises
-    ------
-    UsageError
-        If anything is wrong with a notebook or a parameter.
+    `profile` is the profile's name; `values` are parameters, name -> value, STUDY among them;
+    `names` are the notebooks to run, all if there is none. Raises UsageError if anything is wrong
+    with a notebook or a parameter.
     """
     root = Path(root).resolve()
     books = {s.name: profiles.read_notebook(root / f"notebooks/{s.name}.ipynb") for s in STEPS}
@@ -123,27 +111,11 @@ def prepare(profile, values, root, names=()):
 
 
 def plan(study, start=None, only=None, force=False):
-    """Decide for every step whether it has to run, and why.
+    """Decide for every step whether it has to run, and why; gives a list of Task.
 
-    Parameters
-    ----------
-    study : Study
-    start : str, optional
-        First step to look at; earlier ones are left alone, and must have finished.
-    only : str, optional
-        The one step to run, up to date or not.
-    force : bool, optional
-        Run steps that are up to date, too.
-
-    Returns
-    -------
-    list of Task
-
-    Raises
-    ------
-    UsageError
-        If there is no such step; if a step needs one that is left alone and that has not finished,
-        or has run with other parameters.
+    Steps before `start` are left alone; with `only`, all but that one, which runs in any case; with
+    `force`, steps run that are up to date, too. Raises UsageError if there is no such step; or if a
+    step needs one that is left alone and has not finished, or has run with other parameters.
     """
     first = find_step(only or start or study.steps[0].name, study.steps)
     records = read_json(study.folder / "run.json").get("steps", {})

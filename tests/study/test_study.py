@@ -382,7 +382,8 @@ def test_seconds_are_those_of_all_goes(root, ran, monkeypatch):
     assert read_run(root)["steps"]["03_cnn"]["seconds"] == pytest.approx(0, abs=1)
 
     done = read_run(root)["steps"].pop("03_cnn")  # killed 1,000 s ago, 40 s after it wrote a file
-    begun = {"fingerprint": done["fingerprint"], "began": now - 1040, "former": 0, "spent": 7}
+    begun = {"fingerprint": done["fingerprint"], "first": now - 2000, "began": now - 1040}
+    begun |= {"former": 500, "spent": 7}
     record = read_run(root) | {"begun": {"03_cnn": begun}}
     del record["steps"]["03_cnn"]
     path.write_text(json.dumps(record))
