@@ -43,9 +43,8 @@ def read_notebook(path):
     for name in defaults:
         if not types(name):
             raise UsageError(f"{path}: {name} is not in lib/study/parameters.py")
-    return Notebook(
-        defaults, tuple("".join(cell["source"]) for cell in cells if cell is not tagged)
-    )
+    code = ("".join(cell["source"]) for cell in cells if cell is not tagged)
+    return Notebook(defaults, tuple(code))
 
 
 def read(profile, settings, root):
