@@ -1,257 +1,104 @@
-"""The parameters of a study: what the notebooks declare, and what a profile and --set give.
+"""What is given to a study: a profile, `--set`, and the parameters that the notebooks declare.
 
 A notebook declares its parameters in the cell tagged `parameters`, one a line, with a type and a
 default: `IMAGE_SIZE: int = 64`. A profile is a flat YAML file of such names and values, for all
-notebooks together. Every name, type and path is checked here, before anything starts: papermill
-itself only warns of an unknown name, and trains with the default.
-
-Types are `int`, `float`, `str`, `bool`, `dict`, `list`, `list[...]`, `None` and unions of them
-(`int | None`). A whole number does where a float is asked for; a bool is no int.
+notebooks together. papermill itself only warns of an unknown name, and trains with the default: so
+names are checked here, and values in `lib.study.parameters`.
 """
 
 import ast
 import contextlib
-import difflib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-# Parameters that hold the path of a file or folder, and the words that stand for no path there.
-PATHS = {"SOURCE": (), "XCEPTION_WEIGHTS": ("auto", "imagenet")}
-# Numbers that YAML 1.1 takes for text, because they lack the point or the sign: 1e-4, 1.0e5.
-EXPONENT = re.compile(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)")
-OF_THE_RUNNER = {"VARIANTS": dict, "NOTEBOOKS": list, "SEEDS": list}  # no parameters of notebooks
-SET = "--set "  # where a value came from, for messages
-
-
-class UsageError(ValueError):
-    """A wrong argument or a missing file, found before anything ran; the message is one line."""
+from lib.study.parameters import OF_THE_RUNNER, UsageError, is_path, nearest, types
 
 
 @dataclass(frozen=True)
 class Notebook:
     """What the runner has to know of a notebook."""
 
-    parameters: dict  # name -> (annotation as an ast expression, default)
+    defaults: dict  # name of a parameter -> default
     code: tuple  # sources of its code cells, the parameters cell aside
 
     def values(self, given):
         """Return its parameters, name -> value: what is given, and its own defaults."""
-        return {name: given.get(name, default) for name, (_, default) in self.parameters.items()}
+        return {name: given.get(name, default) for name, default in self.defaults.items()}
 
 
 def read_notebook(path):
-    """Read what a notebook declares in its parameters cell, and the source of its code cells.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        An .ipynb file.
-
-    Returns
-    -------
-    Notebook
-
-    Raises
-    ------
-    UsageError
-        If the file is missing or is no notebook, if it has not exactly one parameters cell, or if
-        that cell holds anything but annotated assignments of literal values of their type.
-    """
+    """Read what a notebook declares, and its code; UsageError if it is not as said above."""
     try:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         cells = [cell for cell in cells if cell["cell_type"] == "code"]
-    except FileNotFoundError:
-        raise UsageError(f"no notebook {path}") from None
-    except (KeyError, TypeError, ValueError):
-        raise UsageError(f"{path}: expected a notebook (JSON with cells)") from None
-    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", ())]
-    if len(tagged) != 1:
-        raise UsageError(f"{path}: expected one cell tagged 'parameters', found {len(tagged)}")
-    code = tuple("".join(cell["source"]) for cell in cells if cell is not tagged[0])
-    return Notebook(_declarations("".join(tagged[0]["source"]), path), code)
+        (tagged,) = (c for c in cells if "parameters" in c.get("metadata", {}).get("tags", ()))
+        declared = ast.parse("".join(tagged["source"])).body
+        defaults = {line.target.id: ast.literal_eval(line.value) for line in declared}
+    except (OSError, AttributeError, KeyError, SyntaxError, TypeError, ValueError) as error:
+        expected = "expected a notebook with one parameters cell of lines NAME: type = literal"
+        raise UsageError(f"{path}: {expected}: {_one_line(error)}") from None
+    for name in defaults:
+        if not types(name):
+            raise UsageError(f"{path}: {name} is not in lib/study/parameters.py")
+    code = ("".join(cell["source"]) for cell in cells if cell is not tagged)
+    return Notebook(defaults, tuple(code))
 
 
-def read_profile(profile, settings, notebooks, root):
-    """Read a profile, replace values by those of --set, and check them against the notebooks.
+def read(profile, settings, root):
+    """Read a profile, and replace values by those of --set.
 
-    Parameters
-    ----------
-    profile : str
-        Name of a file in notebooks/profiles (without .yaml), or path of a YAML file.
-    settings : sequence of str
-        `NAME=VALUE`, each with a value in YAML.
-    notebooks : dict of str -> Notebook
-    root : pathlib.Path
-        Folder of the project, which relative paths start from.
-
-    Returns
-    -------
-    name : str
-        Name of the profile.
-    given : dict of str -> object
-        The checked values. STUDY is always among them: by default it is the profile's name.
-
-    Raises
-    ------
-    UsageError
-        If anything is wrong; the message names it, and for an unknown name the nearest known one.
+    `profile` is the name of a file in notebooks/profiles, or the path of a .yaml file; `settings`
+    are texts `NAME=VALUE`, where VALUE is text as it stands if the parameter is text, else YAML.
+    Gives the profile's name, and name -> value; STUDY is among them, by default the profile's name.
+    Raises UsageError if the profile is not there, or anything is not readable.
     """
-    path, values = _read(profile, root)
-    given = {"STUDY": path.stem}
-    for name, value in values.items():
-        if name not in OF_THE_RUNNER:
-            given[name] = _checked(name, value, notebooks, root, f"profile {path.stem}: ")
-    for name, value in _settings(settings).items():
-        if name not in OF_THE_RUNNER:
-            given[name] = _checked(name, value, notebooks, root, SET)
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", given["STUDY"]):
-        raise UsageError(f"STUDY: expected letters, digits, - and _ only, got {given['STUDY']!r}")
-    return path.stem, given
-
-
-def read_runner(profile, settings, root):
-    """What a profile and --set say to the runner: a dict of VARIANTS, NOTEBOOKS and SEEDS.
-
-    VARIANTS, name -> {NAME: value}, and SEEDS, a list of int, make several studies of one profile
-    (see `lib.series`); NOTEBOOKS lists the notebooks to run. What is not given is empty.
-    """
-    path, values = _read(profile, root)
-    values |= _settings(settings)
-    found = {name: values.get(name) or kind() for name, kind in OF_THE_RUNNER.items()}
-    variants, notebooks, seeds = found.values()
-    if not isinstance(variants, dict) or not all(isinstance(v, dict) for v in variants.values()):
-        raise UsageError(f"{path}: VARIANTS: expected lines 'name: {{NAME: value}}'")
-    if not isinstance(notebooks, list):
-        raise UsageError(f"{path}: NOTEBOOKS: expected a list, got {notebooks!r}")
-    if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
-        raise UsageError(f"SEEDS: expected a list of whole numbers, got {seeds!r}")
-    if len(set(seeds)) < len(seeds):
-        raise UsageError(f"SEEDS: expected each once, got {seeds!r}")
-    # YAML reads 02 as a number.
-    names = [f"{name:02}" if isinstance(name, int) else str(name) for name in notebooks]
-    return found | {"NOTEBOOKS": names}
-
-
-def is_path(name, value):
-    """Tell whether a parameter's value is a path (not None, a URL, or a word such as `auto`)."""
-    return name in PATHS and value is not None and value not in PATHS[name] and "://" not in value
-
-
-def nearest(word, known):
-    """End of a message about an unknown word: the nearest known one."""
-    match = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.0)
-    return f"the nearest known one is {match[0]}" if match else "none is known"
-
-
-def _settings(settings):
-    """Values of --set: name -> value."""
-    values = {}
+    folder = root / "notebooks" / "profiles"
+    path = Path(profile) if Path(profile).suffix == ".yaml" else folder / f"{profile}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in folder.glob("*.yaml")]
+        raise UsageError(f"no profile {profile}: {nearest(path.stem, known)}")
+    values = _yaml(path.read_text("utf-8", "replace"), path) or {}
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: expected lines 'NAME: value', got {type(values).__name__}")
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
             raise UsageError(f"--set {setting}: expected NAME=VALUE")
-        try:
-            values[name] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {setting}: {_one_line(error)}") from None
-    return values
+        is_none = "null" in types(name) and text.strip().lower() in ("", "none", "null")
+        as_text = text if "string" in types(name) else _yaml(text, f"--set {setting:.80}")
+        values[name] = None if is_none else as_text
+    return path.stem, {"STUDY": path.stem} | values
 
 
-def _read(profile, root):
-    """A profile given by name or path: its path and its content."""
-    path = _profile_path(str(profile), root)
-    try:
-        values = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: not readable as YAML: {_one_line(error)}") from None
-    if not isinstance(values, dict):
-        raise UsageError(f"{path}: expected lines 'NAME: value', got {type(values).__name__}")
-    return path, values
+def declared(values, notebooks, root):
+    """Return values as the notebooks can use them: 1e-4 as a number, paths from the root.
 
-
-def _profile_path(profile, root):
-    folder = root / "notebooks" / "profiles"
-    by_path = Path(profile).name != profile or profile.endswith((".yaml", ".yml"))
-    path = Path(profile) if by_path else folder / f"{profile}.yaml"
-    if not path.is_file():
-        known = sorted(file.stem for file in folder.glob("*.yaml"))
-        raise UsageError(f"no profile {profile}: {nearest(path.stem, known)}")
-    return path
-
-
-def _declarations(source, path):
-    """Parameters of a parameters cell, name -> (annotation, default)."""
+    Raises UsageError if no notebook declares such a parameter, and names the nearest one.
+    """
+    known = {"STUDY", *OF_THE_RUNNER}.union(*(notebook.defaults for notebook in notebooks))
     found = {}
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError as error:
-        raise UsageError(f"{path}: parameters cell: {error.msg} (line {error.lineno})") from None
-    for statement in statements:
-        try:
-            name, kind = statement.target.id, statement.annotation
-            found[name] = (kind, _convert(ast.literal_eval(statement.value), kind))
-        except (AttributeError, TypeError, ValueError):
-            line = ast.unparse(statement).splitlines()[0]
-            expected = "expected NAME: type = literal value of that type"
-            raise UsageError(f"{path}: parameters cell: {expected}, got {line}") from None
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"unknown parameter {name}: {nearest(str(name).upper(), known)}")
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # checked later
+            if "number" in types(name) and isinstance(value, str):
+                value = float(value)  # YAML takes 1e-4 for text
+            elif is_path(name, value) and not (root / value).exists():
+                path = Path(value).expanduser().resolve()
+                value = str(path) if path.exists() else value
+        found[name] = value
     return found
 
 
-def _checked(name, value, notebooks, root, where):
-    """Return a given value in the type that the notebooks declare, or say what is wrong."""
-    kinds = [book.parameters[name][0] for book in notebooks.values() if name in book.parameters]
-    if not kinds and name != "STUDY":
-        known = sorted({known for book in notebooks.values() for known in book.parameters})
-        raise UsageError(f"{where}unknown parameter {name}: {nearest(str(name).upper(), known)}")
-    value = [_typed(name, value, kind, where) for kind in kinds or [ast.Name("str")]][0]
-    return _found(name, value, root, where) if is_path(name, value) else value
-
-
-def _typed(name, value, kind, where):
-    """Return a value in the type of an annotation; only --set may write 1e-4 for a float."""
-    number = EXPONENT.fullmatch(value) if isinstance(value, str) else None
-    for candidate in [value, float(value)] if number and where == SET else [value]:
-        with contextlib.suppress(TypeError):
-            return _convert(candidate, kind)
-    kind, hint = ast.unparse(kind), ""
-    if number and "float" in kind:
-        hint = f"; write {number[1]}{number[2] or '.0'}e{number[3] or '+'}{number[4]}"
-    got = f"{type(value).__name__} {value!r}"
-    raise UsageError(f"{where}{name}: expected {kind}, got {got}{hint}")
-
-
-def _convert(value, kind):
-    """Return a value in the type of an annotation; TypeError if it does not fit."""
-    match kind:
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            try:
-                return _convert(value, left)
-            except TypeError:
-                return _convert(value, right)
-        case ast.Constant(value=None) if value is None:
-            return None
-        case ast.Name(id="float") if type(value) in (int, float):
-            return float(value)
-        case ast.Name(id=name) if type(value).__name__ == name:
-            return value
-        case ast.Subscript(value=ast.Name(id="list"), slice=item) if type(value) is list:
-            return [_convert(entry, item) for entry in value]
-    raise TypeError
-
-
-def _found(name, value, root, where):
-    """Return a path as notebooks, which run in the root, can use it; it has to exist."""
-    if value and (root / value).exists():
-        return value
-    path = Path(value).expanduser()
-    if value and path.exists():
-        return str(path.resolve())
-    words = "".join(f" or {word!r}" for word in PATHS[name])
-    raise UsageError(f"{where}{name}: no file or folder {value!r} (expected a path{words})")
+def _yaml(text, where):
+    try:
+        found = yaml.safe_load(text)
+        return repr(found) and found  # an integer of thousands of digits has none
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(f"{where}: not readable as YAML: {_one_line(error)}") from None
 
 
 def _one_line(error):

@@ -14,14 +14,10 @@ class Progress:
     def __init__(self, label, out):
         self.label, self.out, self.printed = label, out, ""
         self.start, self.ended = time.monotonic(), threading.Event()
-        self.thread = threading.Thread(target=self._tick, daemon=True) if out.isatty() else None
-
-    def seconds(self):
-        """Seconds since it was made."""
-        return time.monotonic() - self.start
+        self.thread = threading.Thread(target=self._tick, daemon=True)
 
     def write(self, text):
-        """Take what the notebook prints: papermill writes it here."""
+        """Take what the notebook prints."""
         lines = [line for line in ESCAPE.sub("", text).split("\n") if line.strip()]
         self.printed = lines[-1].strip() if lines else self.printed
 
@@ -30,26 +26,24 @@ class Progress:
 
     def __enter__(self):
         print(f"{self.label} ... ", end="", file=self.out, flush=True)
-        if self.thread:
+        if self.out.isatty():
             self.thread.start()
         return self
 
     def _tick(self):
         while not self.ended.wait(1):
-            line = f"{self.label} ... {duration(self.seconds())}  {self.printed}"
+            line = f"{self.label} ... {self._duration()}  {self.printed}"
             width = shutil.get_terminal_size().columns - 1
             print(f"\r{line[:width]}\x1b[K", end="", file=self.out, flush=True)
 
     def __exit__(self, kind, error, traceback):
         self.ended.set()
-        if self.thread:
+        if self.thread.is_alive():
             self.thread.join()
             print(f"\r{self.label} ... \x1b[K", end="", file=self.out)
-        stopped = "stopped after " if kind else ""
-        print(stopped + duration(self.seconds()), file=self.out, flush=True)
+        print("stopped after " * bool(kind) + self._duration(), file=self.out, flush=True)
 
-
-def duration(seconds):
-    """Seconds as text: 41 s, 12 min 5 s."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    def _duration(self):
+        """Time since it was made: 41 s, 12 min 5 s."""
+        minutes, rest = divmod(round(time.monotonic() - self.start), 60)
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"

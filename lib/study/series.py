@@ -5,11 +5,11 @@ first seed, and `s-seed1` and `s-seed2` train and measure the same on the same p
 seeds change is then written to results/s/seeds.csv, and the report of `s` shows it.
 """
 
-import json
 from pathlib import Path
 
-from lib import files
+from lib.files import read_json, write_json, write_text
 from lib.study import profiles
+from lib.study.parameters import OF_THE_RUNNER, check
 from lib.study.steps import prepare
 
 LAST = "07_evaluate"  # what a study that is there for its seed ends with
@@ -18,70 +18,53 @@ LAST = "07_evaluate"  # what a study that is there for its seed ends with
 def expand(profile, settings, root):
     """The studies that a profile asks for, in the order in which they have to run.
 
-    Parameters
-    ----------
-    profile, settings, root
-        As for `profiles.read_profile`.
-
-    Returns
-    -------
-    list of (settings, list of str)
-        What to give `study.run` for one study; and the names of the studies that repeat it with
-        other seeds, which come before it.
-
-    Raises
-    ------
-    UsageError
-        If anything is wrong with any of them.
+    Takes the arguments of `profiles.read`. Gives a list of (Study, list of str): a study, and the
+    names of the studies that repeat it with other seeds, which come before it. Raises UsageError if
+    anything is wrong with any of them.
     """
-    runner = profiles.read_runner(profile, settings, Path(root))
-    name = prepare(profile, settings, root).name
-    own = [text for text in settings if not text.startswith("SEEDS=")]
-    studies = [(name, own)]
-    if runner["VARIANTS"]:
-        studies = [
-            (f"{name}-{variant}", [*_given(values), *own, f"STUDY={name}-{variant}"])
-            for variant, values in runner["VARIANTS"].items()
-        ]
-    found = []
-    for name, own in studies:
-        first, *others = runner["SEEDS"] or [None]
-        study = prepare(profile, own, root)
+    name, values = profiles.read(profile, settings, Path(root))
+    runner = {word: values.pop(word) for word in OF_THE_RUNNER if word in values}
+    runner = check({word: value for word, value in runner.items() if value is not None})
+    notebooks, found = runner.get("NOTEBOOKS", ()), []
+    for variant, own in (runner.get("VARIANTS") or {"": {}}).items():
+        given = values | own
+        if variant:
+            given["STUDY"] = f"{values['STUDY']}-{variant}"
+        first, *others = runner.get("SEEDS") or [None]
+        if first is not None:
+            given["SEED"] = first
+        study = prepare(name, given, root, notebooks)
         names = [step.name for step in study.steps if step.name <= LAST]
-        repeats = [f"{name}-seed{seed}" for seed in others]
-        for seed, repeat in zip(others, repeats, strict=True):
-            only = _given({"SEED": seed, "NOTEBOOKS": names})
-            found.append(([*own, *only, f"STUDY={repeat}"], []))
-        found.append((own if first is None else [*own, f"SEED={first}"], repeats))
-    for every, _ in found:
-        prepare(profile, every, root)
+        repeats = [given | {"STUDY": f"{study.name}-seed{s}", "SEED": s} for s in others]
+        found += [(prepare(name, repeat, root, names), []) for repeat in repeats]
+        found.append((study, [repeat["STUDY"] for repeat in repeats]))
     return found
 
 
 def write_seeds(folder, repeats):
-    """Write seeds.csv of a study from its summary and those of its repeats, and its report anew.
+    """Write seeds.csv of results/<study> from its summary and those of its repeats.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        results/<study>; its run.json is told the seeds.
-    repeats : list of str
-        Names of the studies that repeat it with other seeds.
+    `repeats` names the studies that repeat it with other seeds. run.json is told the seeds, and the
+    report is built anew.
     """
     import pandas as pd  # a second: only when it is needed
 
-    from lib import intervals, report
+    from lib import report
+    from lib.intervals import over_seeds
 
     paths = [folder / "summary.csv", *(folder.parent / name / "summary.csv" for name in repeats)]
     if all(path.is_file() for path in paths):  # NOTEBOOKS may leave 07 out
-        seeds = intervals.over_seeds([pd.read_csv(path) for path in paths])
-        files.write_text(folder / "seeds.csv", seeds.to_csv(index=False))
-        runs = [files.read_json(path.with_name("run.json")) for path in paths]
-        files.write_json(
-            folder / "run.json", runs[0] | {"seeds": [run.get("seed") for run in runs]}
-        )
+        seeds = over_seeds([pd.read_csv(path) for path in paths])
+        write_text(folder / "seeds.csv", seeds.to_csv(index=False))
+        runs = [read_json(path.with_name("run.json")) for path in paths]
+        write_json(folder / "run.json", runs[0] | {"seeds": [run.get("seed") for run in runs]})
         report.build(folder)
 
 
-def _given(values):
-    return [f"{name}={json.dumps(value)}" for name, value in values.items()]
+def forget_seeds(folder):
+    """Remove what `write_seeds` has left; the report has to be built again without it."""
+    record = read_json(folder / "run.json")
+    if record.pop("seeds", None) or (folder / "seeds.csv").is_file():
+        record.get("steps", {}).pop("09_report", None)
+        write_json(folder / "run.json", record)
+        (folder / "seeds.csv").unlink(missing_ok=True)

@@ -1,16 +1,18 @@
 """The steps of a study, and which of them have to run.
 
 A step is one notebook. It reads the results of the steps it needs, and is up to date when
-results/<study>/run.json says that it finished with the parts it would have now (see
-`lib.provenance`: parameters, code, inputs, files, versions), and its outputs are still there.
+results/<study>/run.json says that it finished with the parts it would have now, and what it left is
+whole. Its parts are the values of its parameters, its code (what `lib.files.code_of` reaches from
+its cells), the fingerprints of the steps it needs, the files that it reads, and the versions of the
+numerical libraries. Equal parts have equal fingerprints.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from lib import files
-from lib.study import profiles, provenance
-from lib.study.profiles import UsageError
+from lib.files import code_of, digest, read_json
+from lib.study import outputs, profiles, provenance
+from lib.study.parameters import UsageError, check, is_path, nearest
 
 
 @dataclass(frozen=True)
@@ -19,28 +21,47 @@ class Step:
 
     name: str
     needs: tuple = ()
-    outputs: tuple = ()
-    beside: tuple = ()  # files of the project that it reads where they are there, if not its own
+    outputs: tuple = ()  # what it always leaves, trainings aside
+    may_leave: tuple = ()  # patterns of what it leaves besides
+    trains: tuple = ()  # folders of trainings that it always leaves, with their model.keras
+    may_train: tuple = ()  # patterns of such folders that hang on its parameters
 
 
-EVALUATED = ("metrics.csv", "summary.csv", "summary.json", "colors.csv", "ab_histograms.npz")
-REFERENCE = (  # as lib.reference.FILES: the study that every other study's report shows
-    *("results/flickr8k/summary.csv", "results/flickr8k/metrics.csv"),
-    *("results/flickr8k/summary.json", "results/flickr8k/run.json"),
-    *("results/flickr8k/data.json", "results/flickr8k/figures/fig6_grid.png"),
-)
+def _figures(names):
+    return tuple(f"figures/{name}.png" for name in names.split())
+
+
+DATA = ("01_preprocess",)
 TRAINING = ("03_cnn", "04_autoencoder", "05_xception", "06_gan")
+EVALUATED = ("metrics.csv", "summary.csv", "summary.json", "colors.csv", "ab_histograms.npz")
+CHARTS = _figures("rmse_ab_bars rank error_by_color ab_histograms fig7_8_curves fig6_grid worst")
 STEPS = (
-    Step("01_preprocess", (), ("data.json",)),
-    Step("02_classical", ("01_preprocess",), ("scribbles.csv",)),
-    Step("03_cnn", ("01_preprocess",), ("cnn/model.keras",)),
-    Step("04_autoencoder", ("01_preprocess",), ("autoencoder/model.keras",)),
-    Step("05_xception", ("01_preprocess",), ("xception/model.keras",)),
-    Step("06_gan", ("01_preprocess",), ("generator/model.keras", "gan/model.keras")),
-    Step("07_evaluate", ("01_preprocess", *TRAINING), EVALUATED),
-    Step("08_colorize", ("01_preprocess", *TRAINING), ("colorized", "figures/render_factor.png")),
-    Step("09_report", ("02_classical", "07_evaluate", "08_colorize"), ("report.html",), REFERENCE),
+    Step(
+        DATA[0],
+        outputs=("data.json",),
+        may_leave=_figures("counts fig1_gray_sample fig2_samples fig3_flow lab_channels")
+        + _figures("ab_histogram scenes_oracle rejected"),
+    ),
+    Step("02_classical", DATA, ("scribbles.csv",), _figures("scribbles classical_grid")),
+    Step("03_cnn", DATA, (), _figures("fig4_cnn"), ("cnn",)),
+    Step("04_autoencoder", DATA, (), _figures("fig5_autoencoder"), ("autoencoder",)),
+    Step(
+        *("05_xception", DATA, (), _figures("xception xception_skips"), ("xception",)),
+        may_train=("xception_skips",),
+    ),
+    Step(
+        *("06_gan", DATA, (), _figures("generator critic nogan nogan_looks")),
+        trains=("generator", "gan"),
+        may_train=("generator_frozen", "critic", "gan-cycle*"),
+    ),
+    Step(
+        *("07_evaluate", (*DATA, *TRAINING), EVALUATED),
+        may_leave=(*CHARTS, "figures/slider", "figures/failures", "seeds.csv"),
+    ),
+    Step("08_colorize", (*DATA, *TRAINING), ("colorized", "figures/render_factor.png")),
+    Step("09_report", ("02_classical", "07_evaluate", "08_colorize"), ("report.html",)),
 )
+REFERENCE = "results/flickr8k/run.json"  # of the study that every other study's report shows
 
 
 @dataclass(frozen=True)
@@ -50,9 +71,9 @@ class Study:
     name: str
     profile: str
     root: Path
-    notebooks: dict  # name of a step -> profiles.Notebook
-    given: dict  # name -> value, from the profile and --set
-    steps: tuple = STEPS
+    steps: tuple
+    code: dict  # name of a step -> sources of its notebook's code cells
+    values: dict  # name of a step -> its parameters
 
     @property
     def folder(self):
@@ -65,115 +86,92 @@ class Task:
     """What is to be done about one step."""
 
     step: Step
-    values: dict  # parameters
     parts: dict  # what the fingerprint is made of
     fingerprint: str
     reason: str  # why it has to run; "" if it is up to date
     selected: bool  # False: left alone, by --from or --only
 
-    @property
-    def due(self):
-        """Whether it will run."""
-        return self.selected and bool(self.reason)
 
+def prepare(profile, values, root, names=()):
+    """Check what is given to a study, and give a Study.
 
-def prepare(profile, settings, root):
-    """Read a profile and check everything in it (see `profiles.read_profile`); gives a Study."""
+    `profile` is the profile's name; `values` are parameters, name -> value, STUDY among them;
+    `names` are the notebooks to run, all if there is none. Raises UsageError if anything is wrong
+    with a notebook or a parameter.
+    """
     root = Path(root).resolve()
-    folder = root / "notebooks"
-    notebooks = {s.name: profiles.read_notebook(folder / f"{s.name}.ipynb") for s in STEPS}
-    name, given = profiles.read_profile(profile, settings, notebooks, root)
-    wanted = profiles.read_runner(profile, settings, root)["NOTEBOOKS"]
-    names = {find_step(text).name for text in wanted} if wanted else set(notebooks)
-    kept = [
-        replace(step, needs=tuple(need for need in step.needs if need in names))
-        for step in STEPS
-        if step.name in names
-    ]
-    return Study(given["STUDY"], name, root, notebooks, given, tuple(kept))
+    books = {s.name: profiles.read_notebook(root / f"notebooks/{s.name}.ipynb") for s in STEPS}
+    given = profiles.declared(values, books.values(), root)
+    check({"STUDY": given["STUDY"]})
+    kept = {find_step(name).name for name in names} or set(books)
+    steps = tuple(step for step in STEPS if step.name in kept)
+    checked = {step.name: check(books[step.name].values(given), root) for step in steps}
+    code = {step.name: books[step.name].code for step in steps}
+    return Study(given["STUDY"], profile, root, steps, code, checked)
 
 
 def plan(study, start=None, only=None, force=False):
-    """Decide for every step whether it has to run, and why.
+    """Decide for every step whether it has to run, and why; gives a list of Task.
 
-    Parameters
-    ----------
-    study : Study
-    start : str, optional
-        First step to look at; earlier ones are left alone, and must have finished.
-    only : str, optional
-        The one step to run, up to date or not.
-    force : bool, optional
-        Run steps that are up to date, too.
-
-    Returns
-    -------
-    list of Task
-
-    Raises
-    ------
-    UsageError
-        If there is no such step, or if a step needs one that is left alone and has not finished.
+    Steps before `start` are left alone; with `only`, all but that one, which runs in any case; with
+    `force`, steps run that are up to date, too. Raises UsageError if there is no such step; or if a
+    step needs one that is left alone and has not finished, or has run with other parameters.
     """
     first = find_step(only or start or study.steps[0].name, study.steps)
-    library = provenance.read_library(study.root / "lib")
-    records = files.read_json(study.folder / "run.json").get("steps", {})
+    records = read_json(study.folder / "run.json").get("steps", {})
     numerics = provenance.numerics()
     tasks = {}
     for number, step in enumerate(study.steps):
-        values = study.notebooks[step.name].values(study.given)
-        paths = {n: study.root / v for n, v in values.items() if profiles.is_path(n, v)}
-        paths |= _beside(study, step)
+        values = study.values[step.name]
+        paths = {n: study.root / value for n, value in values.items() if is_path(n, value)}
+        if step.name == "09_report" and study.root / REFERENCE != study.folder / "run.json":
+            paths["reference"] = study.root / REFERENCE
+        code = code_of(*study.code[step.name])
         parts = {
             "parameters": values,
-            "code": provenance.code_of(study.notebooks[step.name].code, library),
-            "inputs": {need: tasks[need].fingerprint for need in step.needs},
-            "files": {name: provenance.identity(path) for name, path in paths.items()},
+            "code": {name: code[name] for name in code if not name.startswith("lib/study/")},
+            "inputs": {need: tasks[need].fingerprint for need in step.needs if need in tasks},
+            "files": {n: provenance.identity(path) for n, path in paths.items() if path.exists()},
             "versions": numerics,
         }
-        record, fingerprint = records.get(step.name), provenance.digest(parts)
+        record, fingerprint = records.get(step.name), digest(parts)
         selected = step is first if only else number >= study.steps.index(first)
         reason = _reason(study, step, parts, record)
         if selected and (only or force):
             reason = reason or "asked for"
         if not selected and record:
             fingerprint = record["fingerprint"]  # later steps read what is there
-        tasks[step.name] = Task(step, values, parts, fingerprint, reason, selected)
-        for need in step.needs if selected else ():
-            other = tasks[need]
-            if not other.selected and (need not in records or missing(study, other.step)):
-                raise UsageError(f"{step.name} needs {need}, which has not finished: run it first")
+        tasks[step.name] = Task(step, parts, fingerprint, reason, selected)
+        if selected:
+            _check_needs(study, step, tasks, records)
     return list(tasks.values())
 
 
 def find_step(text, steps=None):
     """Find a step, among all or those given, by its name, number or word: 03_cnn, 03 or cnn."""
     steps = STEPS if steps is None else steps
+    text = f"{text:02}" if isinstance(text, int) else text.removesuffix(".ipynb")  # YAML's 02
     for step in steps:
         number, _, word = step.name.partition("_")
-        if text.removesuffix(".ipynb") in (step.name, number, word):
+        if text in (step.name, number, word):
             return step
-    raise UsageError(f"no notebook {text}: {profiles.nearest(text, [s.name for s in steps])}")
+    raise UsageError(f"no notebook {text}: {nearest(text, [s.name for s in steps])}")
 
 
-def missing(study, step):
-    """Name the first thing that a finished step would have left and that is not there."""
-    for path in (f"notebooks/{step.name}.ipynb", *step.outputs):
-        if not (study.folder / path).exists():
-            return path
-    if "data.json" in step.outputs:  # the photos are outside: data.json tells where
-        data = files.read_json(study.folder / "data.json")
-        store = files.read_json(study.root / data.get("folder", "") / "dataset.json")
-        if "fingerprint" not in store or store["fingerprint"] != data.get("fingerprint"):
-            return f"the data set of data.json ({data.get('folder')})"
-    return ""
-
-
-def _beside(study, step):
-    """Files of other studies that a step reads: name -> path of those that are there."""
-    paths = {name: study.root / name for name in step.beside}
-    others = {name: path for name, path in paths.items() if study.folder not in path.parents}
-    return {name: path for name, path in others.items() if path.is_file()}
+def _check_needs(study, step, tasks, records):
+    """Raise UsageError if what a step needs, and what that needs, is left alone and unfit."""
+    for other in (tasks[need] for need in step.needs if need in tasks):
+        if other.selected:
+            continue
+        name = other.step.name
+        if name not in records or outputs.missing(study, other.step):
+            raise UsageError(f"{step.name} needs {name}, which has not finished: run it first")
+        before = records[name]["parts"]["parameters"]
+        for parameter, now in other.parts["parameters"].items():
+            if before.get(parameter) != now:
+                was = f"{parameter}={before.get(parameter)}"
+                raise UsageError(f"{name} ran with {was}, not {now}: give that, or run it again")
+        _check_needs(study, other.step, tasks, records)
 
 
 def _reason(study, step, parts, record):
@@ -187,5 +185,5 @@ def _reason(study, step, parts, record):
             names = [f"{name} {before.get(name, '-')} -> {now.get(name, '-')}" for name in names]
         if names:
             return f"{part} changed: {', '.join(names)}"
-    lacking = missing(study, step)
-    return f"{lacking} is missing" if lacking else ""
+    lacking = outputs.missing(study, step)
+    return f"{lacking} is missing or cut" if lacking else ""

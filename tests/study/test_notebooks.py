@@ -1,17 +1,24 @@
 """Every notebook is well formed (DESIGN's anatomy), and the whole study runs with `smoke`."""
 
 import ast
+import fnmatch
+import functools
 import json
+import operator
 import re
 import shutil
+import typing
 from pathlib import Path
+from typing import Annotated, Literal, Optional, Union
 
 import nbformat
+import papermill
 import pytest
 import yaml
 
-from lib.study import profiles
+from lib.study import profiles, series, steps
 from lib.study import run as study
+from lib.study.parameters import Parameters, expected
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -19,6 +26,20 @@ NAMES = [
     *("01_preprocess", "02_classical", "03_cnn", "04_autoencoder"),
     *("05_xception", "06_gan", "07_evaluate", "08_colorize", "09_report"),
 ]
+
+
+def bare(kind):
+    """A type without its range: what a parameters cell says of it."""
+    if typing.is_typeddict(kind) or hasattr(kind, "__required_keys__"):
+        return dict
+    if typing.get_origin(kind) is Annotated:
+        return bare(typing.get_args(kind)[0])
+    if typing.get_origin(kind) is Literal:
+        return str
+    if typing.get_origin(kind) is list:
+        return list[bare(typing.get_args(kind)[0])]
+    parts = typing.get_args(kind)
+    return functools.reduce(operator.or_, map(bare, parts)) if parts else kind
 
 
 def cells(path, kind):
@@ -51,6 +72,38 @@ class TestAnatomy:
         for node in ast.parse(tagged[0].source).body:
             ast.literal_eval(node.value)
 
+    def test_papermill_sees_every_parameter_and_says_nothing(self, path, caplog):
+        seen = papermill.inspect_notebook(path)
+        assert list(seen) == list(profiles.read_notebook(path).defaults)
+        assert not caplog.records
+
+    def test_types_and_ranges_are_those_that_are_checked(self, path):
+        for name, parameter in papermill.inspect_notebook(path).items():
+            known = {"Optional": Optional, "Union": Union}
+            kind = eval(parameter["inferred_type_name"], known)
+            assert kind == bare(typing.get_type_hints(Parameters)[name]), name
+            words = expected(name)
+            if name in ("STUDY", "GENERATOR"):  # too many words for a comment
+                continue
+            for span in re.findall(r"(?:above )?[\d.]+ to (?:below )?[\d.]+", words):
+                if name == "EPOCHS" and path.stem != "06_gan":
+                    span = "1 to 100000"
+                assert span in parameter["help"], name
+            for word in re.findall(r"\w+", words.partition("one of ")[2]):
+                assert word in parameter["help"], name
+
+    def test_checks_its_parameters_before_anything_else(self, path):
+        sources = [cell.source for cell in cells(path, "code")]
+        place = [i for i, source in enumerate(sources) if source.startswith("STUDY: ")][0]
+        assert sources[place + 1].startswith("check(globals())\n")
+
+    def test_leaves_no_picture_that_its_step_does_not_declare(self, path):
+        step = steps.find_step(path.stem)
+        code = "".join(profiles.read_notebook(path).code)
+        for name in re.findall(r'save\([^"]+(?:"figures" / )?"(\w+\.png)"', code):
+            patterns = (*step.outputs, *step.may_leave)
+            assert any(fnmatch.fnmatch(f"figures/{name}", pattern) for pattern in patterns), name
+
     def test_is_short_and_has_more_words_than_code(self, path):
         code, prose = cells(path, "code"), cells(path, "markdown")
         assert len(code) <= 12
@@ -75,14 +128,24 @@ class TestAnatomy:
         assert len(re.findall(r"^\d\. ", cells(path, "markdown")[-1].source, re.M)) >= 2
 
 
-@pytest.mark.parametrize("profile", ["smoke", "quick", "flickr8k", "paper"])
+@pytest.mark.parametrize("profile", ["smoke", "quick", "flickr8k", "flickr8k-cpu", "paper"])
 def test_profiles_fit_the_notebooks_and_name_every_parameter(profile):
-    notebooks = {path.stem: profiles.read_notebook(path) for path in NOTEBOOKS}
-    _, given = profiles.read_profile(profile, [], notebooks, ROOT)
-    assert given["STUDY"] == profile
+    ((found, repeats),) = series.expand(profile, [], ROOT)
+    assert found.name == {"flickr8k": "flickr8k-gpu"}.get(profile, profile) and repeats == []
+    assert not (found.folder / "README.md").exists()  # published
     values = yaml.safe_load((ROOT / f"notebooks/profiles/{profile}.yaml").read_text())
     quick = yaml.safe_load((ROOT / "notebooks/profiles/quick.yaml").read_text())
     assert values.keys() == quick.keys()
+
+
+def test_the_variants_of_ablation_fit_the_notebooks():
+    assert len(series.expand("ablation", [], ROOT)) == 5
+
+
+@pytest.mark.parametrize("name", ["flickr8k", "quick-reference"])
+def test_the_published_studies_are_refused(name, capsys):
+    assert study.main(["smoke", "--set", f"STUDY={name}"]) == 2
+    assert "is a published study" in capsys.readouterr().err
 
 
 @pytest.fixture

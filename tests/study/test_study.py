@@ -5,24 +5,27 @@ The studies here are three tiny notebooks in a temporary project; most tests rep
 
 import io
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
 import time
 import types
+import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from lib.report import reference
+from lib import files
 from lib.study import run as study
-from lib.study import steps
+from lib.study import series, steps
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARAMETERS = """\
 STUDY: str = "tiny"  # where results go
-SOURCE: str | None = None
+SOURCE: Optional[str] = None
 IMAGE_SIZE: int = 64  # pixels
 LEARNING_RATE: float = 1e-3
 """
@@ -35,22 +38,25 @@ Path("store/dataset.json").write_text(json.dumps({"fingerprint": "f"}))
 facts = [sys.executable, os.getcwd(), os.environ["PYTHONHASHSEED"], IMAGE_SIZE, LEARNING_RATE]
 data = {"folder": "store", "fingerprint": "f", "facts": facts}
 """
+NETWORK = """\
+import zipfile
+(folder / "cnn").mkdir(exist_ok=True)
+with zipfile.ZipFile(folder / "cnn/model.keras", "w") as network:
+    network.writestr("config.json", str(IMAGE_SIZE))
+"""
 SCRIPT = """\
 import signal, sys
 from pathlib import Path
 sys.path.insert(0, {repository!r})
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from lib import reference, steps, study
+from lib.study import run, steps
 steps.STEPS = tuple(step for step in steps.STEPS if step.name in {names!r})
-sys.exit(study.main(sys.argv[1:], Path({root!r})))
+sys.exit(run.main(sys.argv[1:], Path({root!r})))
 """
 NAMES = ("01_preprocess", "03_cnn", "08_colorize")
 CODE = {
     "01_preprocess": [PREPROCESS, WRITE + "(folder / 'data.json').write_text(json.dumps(data))"],
-    "03_cnn": [
-        "from pathlib import Path\nfrom lib import models",
-        WRITE + "(folder / 'cnn').mkdir(exist_ok=True)\n(folder / 'cnn/model.keras').touch()",
-    ],
+    "03_cnn": ["from pathlib import Path\nfrom lib import models", WRITE + NETWORK],
     "08_colorize": ["from pathlib import Path", WRITE + "(folder / 'colorized').mkdir()"],
 }
 SLOW = [
@@ -61,7 +67,7 @@ SLOW = [
 
 
 def write_notebook(root, name, code, parameters=PARAMETERS):
-    cells = [nbformat.v4.new_code_cell("SETUP = 1"), nbformat.v4.new_markdown_cell("Words.")]
+    cells = [nbformat.v4.new_code_cell("from typing import Optional")]
     cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
     cells += [nbformat.v4.new_code_cell(source) for source in code]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -79,28 +85,44 @@ def root(tmp_path, monkeypatch):
         write_notebook(root, name, code)
     (root / "notebooks/profiles/quick.yaml").write_text("STUDY: quick\nIMAGE_SIZE: 32\n")
     (root / "lib/__init__.py").write_text("")
-    (root / "lib/models.py").write_text("from .lab import L\n")
+    (root / "lib/models.py").write_text("from lib.lab import L\n")
     for name in ("lab", "other"):
         (root / f"lib/{name}.py").write_text("L = 1\n")
     kept = [step for step in steps.STEPS if step.name in NAMES]
-    kept[2] = steps.Step("08_colorize", ("03_cnn",), ("colorized",))
+    kept[2] = steps.Step("08_colorize", ("03_cnn",), ("colorized",), ("figures/grid-*.png",))
     monkeypatch.setattr(steps, "STEPS", tuple(kept))
+    monkeypatch.setattr(files, "LIB", root / "lib")
     return root
+
+
+def write(path, text="{}"):
+    """Write a whole file of its kind, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path, "w") as network:
+            network.writestr("config.json", text)
+    elif path.suffix == ".png":
+        path.write_bytes(b"\x89PNG IEND\xaeB`\x82")
+    else:
+        path.write_text(text)
 
 
 @pytest.fixture
 def ran(monkeypatch):
-    """Replace papermill by code that writes a step's outputs; gives the names of what ran."""
+    """Replace papermill by code that writes a step's results; gives the names of what ran."""
     names = []
 
     def execute(name, values, copy, progress):
         names.append(name)
-        outputs = next(step.outputs for step in steps.STEPS if step.name == name)
-        for path in (Path(copy), *(Path("results") / values["STUDY"] / file for file in outputs)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text('{"folder": "store", "fingerprint": "f"}')
-        Path("store").mkdir(exist_ok=True)
-        Path("store/dataset.json").write_text('{"fingerprint": "f"}')
+        step, folder = steps.find_step(name), Path("results") / values["STUDY"]
+        data = '{"folder": "store", "fingerprint": "f"}'
+        for path in (Path(copy), *(folder / output for output in step.outputs)):
+            write(path, data)
+        for training in step.trains:
+            write(folder / training / "checkpoint.json", '{"finished": true}')
+            if not (folder / training / "model.keras").is_file():
+                write(folder / training / "model.keras")
+        write(Path("store/dataset.json"), '{"fingerprint": "f"}')
 
     monkeypatch.setattr(study, "_execute", execute)
     return names
@@ -109,17 +131,29 @@ def ran(monkeypatch):
 def again(root, ran, *settings, **options):
     """Run the study; gives the numbers of the steps that ran."""
     ran.clear()
-    study.run("quick", settings, root=root, out=io.StringIO(), **options)
+    for one, repeats in series.expand("quick", settings, root):
+        study.run(one, repeats=repeats, out=io.StringIO(), **options)
     return [name[:2] for name in ran]
+
+
+def read_run(root, name="quick"):
+    return json.loads((root / f"results/{name}/run.json").read_text())
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["quick", "--set", "IMAGE_SIZ=3"], ["unknown parameter IMAGE_SIZ:", "is IMAGE_SIZE"]),
-        (["--set", "IMAGE_SIZE=big", "quick"], ["IMAGE_SIZE: expected int, got str 'big'"]),
-        (["quick", "--set", "IMAGE_SIZE=3", "SOURCE=no.zip"], ["SOURCE: no file", "'no.zip'"]),
-        (["bad"], ["LEARNING_RATE: expected float, got str '1e-4'; write 1.0e-4"]),
+        (["quick", "--set", "IMAGE_SIZE=big"], ["IMAGE_SIZE: expected", "32 to 256", "got 'big'"]),
+        (["quick", "--set", "SOURCE=no.zip"], ["SOURCE: expected a file or folder", "'no.zip'"]),
+        (["quick", "--set", "STUDY=" + "x" * 300], ["STUDY: expected 1 to 100 letters"]),
+        (["quick", "--set", "SEEDS=3"], ["SEEDS: expected a list of whole numbers"]),
+        (["quick", "--set", "SEEDS=0"], ["SEEDS: expected a list of whole numbers"]),
+        (["quick", "--set", "SEEDS=[1, a]"], ["SEEDS: expected a list of whole numbers"]),
+        (["quick", "--set", "SEEDS=[1, 1]"], ["SEEDS: expected each seed once"]),
+        (["quick", "--set", "NOTEBOOKS=3"], ["NOTEBOOKS: expected a list"]),
+        (["quick", "--set", "VARIANTS=[a]"], ["VARIANTS: expected name: {NAME: value}"]),
+        (["bad"], ["unknown parameter LEARNING_RAT:"]),
         (["quik"], ["no profile quik", "is quick"]),
         (["quick", "--only", "cn"], ["no notebook cn", "is 03_cnn"]),
         (["quick", "--from", "03"], ["03_cnn needs 01_preprocess, which has not finished"]),
@@ -128,16 +162,27 @@ def again(root, ran, *settings, **options):
         ([], ["expected the name of a profile"]),
         (["report", "quik"], ["no study quik"]),
         (["report"], ["expected the name of a study"]),
+        (["release", "quik"], ["no study quik"]),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_exit_2(root, capsys, arguments, words):
-    (root / "notebooks/profiles/bad.yaml").write_text("LEARNING_RATE: 1e-4\n")
+    (root / "notebooks/profiles/bad.yaml").write_text("LEARNING_RAT: 1.0\n")
     assert study.main(arguments, root) == 2
     written = capsys.readouterr()
     assert written.out == ""
     assert written.err.count("\n") == 1
     assert all(word in written.err for word in words), written.err
     assert not (root / "results").exists()
+
+
+def test_bad_places_are_one_line_and_exit_2(root, capsys, monkeypatch):
+    (root / "results").write_text("a file, not a folder")
+    assert study.main(["quick"], root) == 2
+    assert capsys.readouterr().err.startswith("error: [Errno 20] Not a directory")
+    (root / "results").unlink()
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert study.main(["quick"], root) == 2
+    assert "HOME is not set" in capsys.readouterr().err
 
 
 def test_a_finished_step_is_skipped(root, ran):
@@ -173,25 +218,29 @@ def test_a_step_runs_again_when_its_source_or_an_output_changes(root, ran):
     assert again(root, ran, "SOURCE=photos") == ["01", "03", "08"]
     (root / "results/quick/cnn/model.keras").unlink()
     assert again(root, ran, "SOURCE=photos") == ["03"]
+    network = root / "results/quick/cnn/model.keras"
+    network.write_bytes(network.read_bytes()[:-9])
+    assert again(root, ran, "SOURCE=photos") == ["03"]
     (root / "store/dataset.json").write_text('{"fingerprint": "another"}')
     assert again(root, ran, "SOURCE=photos") == ["01"]
 
 
 def test_a_parameter_of_one_notebook_is_nothing_to_the_others(root, ran):
-    write_notebook(root, "08_colorize", CODE["08_colorize"], 'STUDY: str = ""\nFACTOR: int = 3')
+    write_notebook(root, "08_colorize", CODE["08_colorize"], 'STUDY: str = ""\nSKIPS: bool = True')
     again(root, ran)
-    assert again(root, ran, "FACTOR=4") == ["08"]
+    assert again(root, ran, "SKIPS=false") == ["08"]
     assert again(root, ran, "IMAGE_SIZE=48", only="01") == ["01"]
 
 
-def test_from_and_only_leave_the_other_steps_alone(root, ran):
+def test_from_and_only_leave_the_other_steps_alone(root, ran, capsys):
     again(root, ran)
     assert again(root, ran, only="cnn") == ["03"]
     assert again(root, ran, start="03_cnn") == []
     assert again(root, ran, start="03", force=True) == ["03", "08"]
-    assert again(root, ran, "IMAGE_SIZE=48", start="03") == ["03", "08"]
-    # 03 was made from what 01 had left at 32 pixels: now that 01 changes, it has to run again.
-    assert again(root, ran, "IMAGE_SIZE=48") == ["01", "03", "08"]
+    for which in (["--from", "03"], ["--only", "08"]):  # what 08 needs needs 01
+        assert study.main(["quick", "--set", "IMAGE_SIZE=48", *which], root) == 2
+        words = "ran with IMAGE_SIZE=32, not 48: give that, or run it again"
+        assert words in capsys.readouterr().err
 
 
 def test_list_says_why_and_runs_nothing(root, ran, capsys):
@@ -203,15 +252,14 @@ def test_list_says_why_and_runs_nothing(root, ran, capsys):
         "03_cnn: code changed: lib/lab.py",
         "08_colorize: inputs changed: 03_cnn",
     ]
-    study.main(["quick", "--list", "--set", "IMAGE_SIZE=48", "--from", "03"], root)
-    out = capsys.readouterr().out
-    assert "01_preprocess: left alone; parameters changed: IMAGE_SIZE 32 -> 48" in out
+    study.main(["quick", "--list", "--only", "03"], root)
+    assert "01_preprocess: left alone; up to date" in capsys.readouterr().out
     assert len(ran) == 3
 
 
 def test_run_json_says_how_the_results_were_made(root, ran):
     again(root, ran, "LEARNING_RATE=1e-4")
-    run = json.loads((root / "results/quick/run.json").read_text())
+    run = read_run(root)
     assert run["study"] == run["profile"] == "quick"
     values = {"STUDY": "quick", "SOURCE": None, "IMAGE_SIZE": 32, "LEARNING_RATE": 1e-4}
     assert run["parameters"] == values
@@ -219,7 +267,7 @@ def test_run_json_says_how_the_results_were_made(root, ran):
     assert run["hardware"].keys() == {"cpu", "cores", "memory_gb", "gpus"}
     assert run["git"] is None and run["seed"] is None
     assert run["data"] == {"folder": "store", "fingerprint": "f"}
-    assert run["steps"].keys() == set(NAMES)
+    assert run["steps"].keys() == set(NAMES) and run["begun"] == {}
     assert run["seconds"] == pytest.approx(sum(s["seconds"] for s in run["steps"].values()))
     assert not list((root / "results/quick").glob("*.part"))
 
@@ -231,7 +279,8 @@ def test_a_step_that_leaves_no_outputs_has_failed(root, ran, capsys, monkeypatch
 
 
 def test_papermill_runs_notebooks_in_the_root_with_this_python(root, capsys):
-    study.run("quick", ["LEARNING_RATE=1e-4"], only="01", root=root)
+    arguments = ["quick", "--set", "LEARNING_RATE=1e-4", "--only", "01"]
+    assert study.main(arguments, root) == 0
     assert "[1/1] 01_preprocess ... " in capsys.readouterr().out
     data = json.loads((root / "results/quick/data.json").read_text())
     assert data["facts"] == [sys.executable, str(root), "0", 32, 1e-4]
@@ -253,7 +302,136 @@ def test_a_failed_notebook_is_named_with_its_own_error(root, capsys):
         "The notebook up to there: results/quick/notebooks/01_preprocess.ipynb",
     ]
     assert (root / "results/quick/notebooks/01_preprocess.ipynb").is_file()
-    assert json.loads((root / "results/quick/run.json").read_text())["steps"] == {}
+    assert read_run(root)["steps"] == {}
+
+
+# A result is what its step made, and nothing else.
+
+
+def test_tables_and_pictures_of_a_former_run_are_gone_when_a_step_starts_anew(root, ran):
+    again(root, ran)
+    old = [root / "results/quick/colorized", root / "results/quick/figures/grid-1.png"]
+    write(old[0].with_name("kept.txt"))
+    write(old[1])
+    assert again(root, ran) == [] and old[1].exists()
+    write_notebook(root, "08_colorize", [*CODE["08_colorize"], "1 + 1"])
+    assert again(root, ran) == ["08"]
+    assert old[0].exists() and not old[1].exists()
+    assert (root / "results/quick/kept.txt").is_file()
+
+
+def test_a_training_that_was_not_opened_is_gone_when_its_step_has_ended(root, ran, monkeypatch):
+    step = steps.Step("03_cnn", ("01_preprocess",), trains=("cnn",), may_train=("big", "critic"))
+    monkeypatch.setattr(steps, "STEPS", (steps.STEPS[0], step, steps.STEPS[2]))
+    again(root, ran)
+    folder = root / "results/quick"
+    for name in ("big", "critic/cycle1", "critic/cycle2"):
+        write(folder / name / "checkpoint.json", '{"finished": true}')
+        write(folder / name / "model.keras")
+    execute = study._execute
+
+    def open_one(name, *rest):
+        execute(name, *rest)
+        if name == "03_cnn":
+            assert (folder / "big/model.keras").is_file()  # while the step runs
+            (folder / "critic/cycle1/checkpoint.json").touch()
+
+    time.sleep(0.02)  # the clock of a disk is coarse
+    monkeypatch.setattr(study, "_execute", open_one)
+    assert again(root, ran, only="03") == ["03"]
+    assert not (folder / "big").exists() and not (folder / "critic/cycle2").exists()
+    assert (folder / "critic/cycle1").is_dir() and (folder / "cnn").is_dir()
+
+
+def test_force_trains_again(root, ran):
+    again(root, ran)
+    network = root / "results/quick/cnn/model.keras"
+    before = network.stat().st_mtime_ns
+    assert again(root, ran, only="03") == ["03"] and network.stat().st_mtime_ns == before
+    time.sleep(0.02)
+    assert again(root, ran, only="03", force=True) == ["03"]
+    assert network.stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("piece", ["model.keras", "critic.keras", "looks/000002.png"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_finished_training_that_is_not_whole_is_made_again(root, ran, piece, cut):
+    again(root, ran)
+    folder = root / "results/quick/cnn"
+    for name in ("critic.keras", "looks/000000.png", "looks/000002.png"):
+        write(folder / name)
+    write(folder / "nogan.csv", "step,rmse_ab\n0,1.0\n2,1.0\n")
+    assert again(root, ran) == []
+    (folder / piece).write_bytes((folder / piece).read_bytes()[:-3]) if cut else (
+        folder / piece
+    ).unlink()
+    assert again(root, ran) == ["03"]
+    assert not (folder / "nogan.csv").exists()  # its folder was made anew
+    assert again(root, ran) == []
+
+
+def test_seconds_are_those_of_all_goes(root, ran, monkeypatch):
+    again(root, ran)
+    path, now = root / "results/quick/run.json", time.time()
+    record = read_run(root)
+    record["steps"]["03_cnn"]["seconds"] = 100.0
+    path.write_text(json.dumps(record))
+    again(root, ran, only="03")  # its training was taken up
+    assert read_run(root)["steps"]["03_cnn"]["seconds"] == pytest.approx(100, abs=1)
+    again(root, ran, only="03", force=True)
+    assert read_run(root)["steps"]["03_cnn"]["seconds"] == pytest.approx(0, abs=1)
+
+    done = read_run(root)["steps"].pop("03_cnn")  # killed 1,000 s ago, 40 s after it wrote a file
+    begun = {"fingerprint": done["fingerprint"], "first": now - 2000, "began": now - 1040}
+    begun |= {"former": 500, "spent": 7}
+    record = read_run(root) | {"begun": {"03_cnn": begun}}
+    del record["steps"]["03_cnn"]
+    path.write_text(json.dumps(record))
+    for file in (root / "results/quick").rglob("*"):
+        os.utime(file, (now - 1000, now - 1000))
+    assert again(root, ran) == ["03"]
+    assert read_run(root)["steps"]["03_cnn"]["seconds"] == pytest.approx(47, abs=1)
+
+
+def test_what_a_killed_step_has_done_is_kept_at_the_same_settings_only(root, ran, monkeypatch):
+    execute, folder = study._execute, root / "results/quick"
+
+    def killed(name, values, copy, progress):
+        if name == "08_colorize":
+            write(folder / "figures/grid-1.png")
+            raise KeyboardInterrupt
+        execute(name, values, copy, progress)
+
+    for settings, kept in ([(), True], [("LEARNING_RATE=0.1",), False]):
+        monkeypatch.setattr(study, "_execute", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again(root, ran, only=None if kept else "08")
+        monkeypatch.setattr(study, "_execute", execute)
+        again(root, ran, *settings)
+        assert (folder / "figures/grid-1.png").exists() == kept
+
+
+def test_a_published_study_is_written_to_with_replace_only(root, ran, capsys):
+    again(root, ran)
+    write(root / "results/quick/README.md", "# Published\n")
+    before = (root / "results/quick/run.json").read_bytes()
+    assert study.main(["quick", "--force"], root) == 2
+    assert "results/quick is a published study: give another STUDY, or" in capsys.readouterr().err
+    assert (root / "results/quick/run.json").read_bytes() == before
+    assert study.main(["quick", "--list"], root) == 0
+    assert study.main(["quick", "--force", "--replace"], root) == 0
+
+
+def test_seeds_do_not_survive_a_run_without_them(root, ran):
+    again(root, ran)
+    folder = root / "results/quick"
+    write(folder / "seeds.csv", "model\n")
+    files.write_json(folder / "run.json", read_run(root) | {"seeds": [0, 1]})
+    assert again(root, ran) == []
+    assert not (folder / "seeds.csv").exists() and "seeds" not in read_run(root)
+
+
+# Kills.
 
 
 def wait_for(path):
@@ -262,11 +440,15 @@ def wait_for(path):
         time.sleep(0.1)
 
 
+def command_of(root, names):
+    script = SCRIPT.format(repository=str(REPOSITORY), names=names, root=str(root))
+    return [sys.executable, "-c", script, "quick"]
+
+
 def test_a_killed_run_goes_on_where_it_was(root):
     """Also: a second run of a study in use is refused, and Ctrl-C ends a run in one line."""
     write_notebook(root, "03_cnn", SLOW)
-    script = SCRIPT.format(repository=str(REPOSITORY), names=NAMES[:2], root=str(root))
-    command = [sys.executable, "-c", script, "quick"]
+    command = command_of(root, NAMES[:2])
     for stop, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         (root / "begun").unlink(missing_ok=True)
         first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -285,7 +467,28 @@ def test_a_killed_run_goes_on_where_it_was(root):
     assert "[1/2] 01_preprocess is up to date\n[2/2] 03_cnn ... " in done.stdout
 
 
-def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatch):
+@pytest.mark.slow
+def test_kills_at_random_moments_end_in_the_same_results(root):
+    (root / "notebooks/profiles/quick.yaml").write_text("IMAGE_SIZE: 48\n")
+    command, chance = command_of(root, NAMES[:2]), random.Random(0)
+    for _ in range(6):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.2, 6))
+        process.kill()
+        process.wait()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert read_run(root)["steps"].keys() == set(NAMES[:2]) and read_run(root)["begun"] == {}
+    with zipfile.ZipFile(root / "results/quick/cnn/model.keras") as network:
+        assert network.read("config.json") == b"48"
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.count("is up to date") == 2
+
+
+# Reports, releases, series.
+
+
+def test_one_name_builds_that_report_and_several_the_comparison(root, ran, capsys, monkeypatch):
     class Report:
         @staticmethod
         def build(folder):
@@ -293,115 +496,81 @@ def test_the_report_is_built_for_every_study_named(root, ran, capsys, monkeypatc
                 raise FileNotFoundError("no metrics.csv")
             return folder / "report.html"
 
-    again(root, ran)
-    again(root, ran, "STUDY=bad")
+    Report.comparison = types.SimpleNamespace(build=lambda folders: [f.name for f in folders])
+    for name in ("quick", "bad", "other"):
+        again(root, ran, f"STUDY={name}")
     monkeypatch.setitem(sys.modules, "lib.report", Report)
     monkeypatch.setattr("lib.report", Report, raising=False)
     assert study.main(["report", "quick"], root) == 0
     assert capsys.readouterr().out.strip() == str(root / "results/quick/report.html")
     assert study.main(["report", "bad"], root) == 2
     assert capsys.readouterr().err == "error: report bad: no metrics.csv\n"
-    again(root, ran, "STUDY=other")
-    compared = types.SimpleNamespace(build=lambda folders: [folder.name for folder in folders])
-    monkeypatch.setitem(sys.modules, "lib.comparison", compared)
-    monkeypatch.setattr("lib.comparison", compared, raising=False)
     assert study.main(["report", "quick", "other"], root) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "['quick', 'other']"
+    assert capsys.readouterr().out == "['quick', 'other']\n"
+
+
+def test_every_trained_network_of_a_study_is_released(root, ran, capsys, monkeypatch):
+    again(root, ran)
+    released = []
+    models = types.SimpleNamespace(release=released.append)
+    monkeypatch.setitem(sys.modules, "lib.models", models)
+    assert study.main(["release", "quick"], root) == 0
+    assert released == [root / "results/quick/cnn"]
+    assert capsys.readouterr().out == "released: results/quick/cnn\n"
+    (released[0] / "model.keras").unlink()
+    assert study.main(["release", "quick"], root) == 2
+    assert "no trained network in results/quick" in capsys.readouterr().err
 
 
 def test_a_record_of_a_notebook_that_is_gone_is_dropped(root, ran):
     again(root, ran)
-    path = root / "results/quick/run.json"
-    record = json.loads(path.read_text())
+    record = read_run(root)
     record["steps"]["02_old"] = record["steps"]["01_preprocess"]
-    path.write_text(json.dumps(record))
+    files.write_json(root / "results/quick/run.json", record)
     again(root, ran, only="cnn")
-    assert list(json.loads(path.read_text())["steps"]) == ["01_preprocess", "03_cnn", "08_colorize"]
+    assert list(read_run(root)["steps"]) == ["01_preprocess", "03_cnn", "08_colorize"]
 
 
 def test_other_seeds_are_studies_of_their_own_and_come_first(root, ran, monkeypatch):
     write_notebook(root, "03_cnn", CODE["03_cnn"], PARAMETERS + "SEED: int = 0\n")
     written = []
-    monkeypatch.setattr(study.series, "write_seeds", lambda *what: written.append(what))
+    monkeypatch.setattr(series, "write_seeds", lambda *what: written.append(what))
     assert study.main(["quick", "--set", "SEEDS=[4, 5, 7]"], root) == 0
     assert ran == ["01_preprocess", "03_cnn"] * 3 + ["08_colorize"]
     assert written == [(root / "results/quick", ["quick-seed5", "quick-seed7"])]
     for name, seed in [("quick", 4), ("quick-seed5", 5), ("quick-seed7", 7)]:
-        record = json.loads((root / f"results/{name}/run.json").read_text())
+        record = read_run(root, name)
         assert (record["seed"], record["parameters"]["SEED"]) == (seed, seed)
     ran.clear()
     assert study.main(["quick", "--set", "SEEDS=[4, 5, 7]"], root) == 0
     assert ran == []
 
 
-@pytest.mark.parametrize(
-    ("seeds", "words"), [("3", "a list of whole"), ("[1, a]", "a list"), ("[1, 1]", "each once")]
-)
-def test_wrong_seeds_are_refused(root, capsys, seeds, words):
-    assert study.main(["quick", "--set", f"SEEDS={seeds}"], root) == 2
-    assert f"SEEDS: expected {words}" in capsys.readouterr().err
-
-
-def test_several_machines_only_train_together(root, ran, capsys, monkeypatch):
-    again(root, ran)
-    before = (root / "results/quick/run.json").read_text()
-    cluster = {"worker": ["a:1", "b:1"]}
-    for number in range(2):
-        config = {"cluster": cluster, "task": {"type": "worker", "index": number}}
-        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-        assert study.main(["quick"], root) == 2
-        assert "TF_CONFIG names 2 machines: give --only with one of 03," in capsys.readouterr().err
-        assert study.main(["quick", "--only", "01"], root) == 2
-    ran.clear()
-    assert study.main(["quick", "--only", "03"], root) == 0  # as the second machine
-    assert ran == ["03_cnn"]
-    assert (root / "results/quick/notebooks/machine-1/03_cnn.ipynb").is_file()
-    assert (root / "results/quick/run.json").read_text() == before
-    monkeypatch.setenv("TF_CONFIG", "two")
-    assert study.main(["quick", "--only", "03"], root) == 2
-    assert "TF_CONFIG: expected" in capsys.readouterr().err
-
-
 def test_each_variant_of_a_profile_is_a_study_of_its_own(root, ran, capsys):
-    variants = "VARIANTS:\n  small: {IMAGE_SIZE: 16}\n  plain: {}\n"
-    text = f"{variants}NOTEBOOKS: [01_preprocess, 03]\nIMAGE_SIZE: 32\n"
+    variants = "VARIANTS:\n  small: {IMAGE_SIZE: 32}\n  plain: {}\n"
+    text = f"{variants}NOTEBOOKS: [01_preprocess, 03]\nIMAGE_SIZE: 64\n"
     (root / "notebooks/profiles/both.yaml").write_text(text)
     assert study.main(["both"], root) == 0
     assert ran == ["01_preprocess", "03_cnn"] * 2
     sizes = [
-        json.loads((root / f"results/both-{name}/run.json").read_text())["parameters"]["IMAGE_SIZE"]
-        for name in ("small", "plain")
+        read_run(root, f"both-{name}")["parameters"]["IMAGE_SIZE"] for name in ("small", "plain")
     ]
-    assert sizes == [16, 32]
-    assert study.main(["both", "--set", "IMAGE_SIZE=8", "--list"], root) == 0
+    assert sizes == [32, 64]
     (root / "notebooks/profiles/both.yaml").write_text("VARIANTS: {a: {IMAGE_SIZ: 1}}\n")
     assert study.main(["both"], root) == 2
     assert "the nearest known one is IMAGE_SIZE" in capsys.readouterr().err
 
 
 def test_a_report_is_built_again_when_the_reference_study_changes(root, ran, capsys, monkeypatch):
-    *first, last = steps.STEPS
-    report = steps.Step(last.name, last.needs, last.outputs, steps.REFERENCE)
-    monkeypatch.setattr(steps, "STEPS", (*first, report))
+    for name in ("03_cnn", "08_colorize"):
+        (root / f"notebooks/{name}.ipynb").rename(root / f"notebooks/09_{name}.ipynb")
+    write_notebook(root, "09_report", ["1"])
+    report = steps.Step("09_report", ("01_preprocess",), ("report.html",))
+    monkeypatch.setattr(steps, "STEPS", (steps.STEPS[0], report))
     again(root, ran)
-    table = root / "results/flickr8k/summary.csv"
-    table.parent.mkdir()
-    assert again(root, ran) == []  # there is none yet
-    table.write_text("model\n")
+    reference = root / "results/flickr8k/run.json"
+    write(reference)
+    assert again(root, ran) == ["09"] and again(root, ran) == []
+    write(reference, '{"study": "flickr8k"}')
     assert study.main(["quick", "--list"], root) == 0
-    why = "08_colorize: files changed: results/flickr8k/summary.csv\n"
-    assert capsys.readouterr().out.endswith(why)
-    assert again(root, ran) == ["08"] and again(root, ran) == []
-    table.write_text("model\ngan\n")
-    assert again(root, ran) == ["08"]
-    again(root, ran, "STUDY=flickr8k")
-    table.write_text("model\n")
-    assert again(root, ran, "STUDY=flickr8k") == []  # its own files are its results
-    table.unlink()
-    assert again(root, ran) == ["08"]
-
-
-def test_the_report_is_made_from_all_that_is_read_of_the_reference_study():
-    assert steps.find_step("09_report").beside == steps.REFERENCE
-    names = {f"results/{reference.STUDY}/{name}" for name in reference.FILES}
-    assert set(steps.REFERENCE) == names
+    assert capsys.readouterr().out.endswith("09_report: files changed: reference\n")
