@@ -204,7 +204,7 @@ def _lock(study):
 
 
 def _report(names, root):
-    """Build the reports of studies again, and of several the page that compares them."""
+    """Build the report of one study again, or of several only the page that compares them."""
     results = root / "results"
     known = sorted(path.parent.name for path in results.glob("*/run.json"))
     for name in names:
@@ -216,14 +216,10 @@ def _report(names, root):
     from lib.report import comparison
 
     folders = [results / name for name in names]
-    pages = [(f"report {folder.name}", report.build, folder) for folder in folders]
-    if len(names) > 1:
-        pages.append(("comparison", comparison.build, folders))
-    for what, build, given in pages:
-        try:
-            print(build(given))
-        except (FileNotFoundError, ValueError) as error:
-            raise UsageError(f"{what}: {error}") from None
+    try:
+        print(comparison.build(folders) if len(names) > 1 else report.build(*folders))
+    except (FileNotFoundError, ValueError) as error:
+        raise UsageError(f"report {' '.join(names)}: {error}") from None
 
 
 class _Parser(argparse.ArgumentParser):

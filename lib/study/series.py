@@ -70,11 +70,12 @@ def write_seeds(folder, repeats):
     """
     import pandas as pd  # a second: only when it is needed
 
-    from lib import intervals, report
+    from lib import report
+    from lib.report.seeds import over_seeds
 
     paths = [folder / "summary.csv", *(folder.parent / name / "summary.csv" for name in repeats)]
     if all(path.is_file() for path in paths):  # NOTEBOOKS may leave 07 out
-        seeds = intervals.over_seeds([pd.read_csv(path) for path in paths])
+        seeds = over_seeds([pd.read_csv(path) for path in paths])
         files.write_text(folder / "seeds.csv", seeds.to_csv(index=False))
         runs = [files.read_json(path.with_name("run.json")) for path in paths]
         files.write_json(
