@@ -82,9 +82,8 @@ def build(folders):
     joined = "-".join(names)
     if len(joined) > LONGEST:
         joined = f"{joined[: LONGEST - 17]}-{digest(names)}"
-    images = [picture for _, _, shown in sections for picture, _ in shown]
     path = folders[names[0]].parent / f"comparison-{joined}.html"
-    return html_page.write_page("comparison.html.j2", values, images, path)
+    return html_page.write_page("comparison.html.j2", values, path)
 
 
 def _sides(studies):
@@ -133,18 +132,13 @@ def _differences(studies):
 
 def _made_from(study):
     """What a study was made from: key -> text."""
-    run, data = study.run, study.data
-    counts, parameters = data.get("counts") or {}, run.get("parameters") or {}
-    made = {k: "none" if v is None else str(v) for k, v in parameters.items() if k not in OWN}
-    for key, split in (("test photos", "test"), ("training photos", "train")):
-        if split in counts:
-            made[key] = f"{counts[split]:,}"
-    made["data"] = str(data.get("fingerprint") or "not recorded")[:12]
-    made["commit"] = str((run.get("git") or {}).get("commit") or "not recorded")[:12]
-    made["device"] = study.device or "not recorded"
-    if run.get("seconds"):
-        made["seconds, the whole study"] = f"{run['seconds']:,.0f}"
-    return made
+    counts, parameters = study.data.get("counts") or {}, study.run.get("parameters") or {}
+    found = {k: "none" if v is None else v for k, v in parameters.items() if k not in OWN}
+    found |= {"test photos": counts.get("test"), "training photos": counts.get("train")}
+    found["data"] = str(study.data.get("fingerprint") or "")[:12]
+    found["commit"] = str((study.run.get("git") or {}).get("commit") or "")[:12]
+    found |= {"device": study.device, "seconds, the whole study": study.run.get("seconds")}
+    return {key: WITHOUT if value in (None, "") else str(value) for key, value in found.items()}
 
 
 def _tables(studies):

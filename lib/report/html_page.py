@@ -14,8 +14,8 @@ from PIL import Image
 
 from lib.files import write_text
 
-LIMIT = 11_500_000  # bytes of all pictures in a page
-QUALITY = 85  # of JPEG, for pictures that are too large as PNG
+LARGE = 2_000_000  # bytes, beyond which a picture is shown as JPEG
+QUALITY = 85  # of JPEG
 DENSITY = 1.25  # pixels of a figure for one of the page: 120 / 96 dots an inch
 
 
@@ -23,7 +23,6 @@ DENSITY = 1.25  # pixels of a figure for one of the page: 120 / 96 dots an inch
 class Picture:
     """One picture of a page."""
 
-    stem: str  # file name without .png
     content: bytes
     kind: str  # png or jpeg
     alt: str
@@ -40,26 +39,24 @@ def pictures(folder):
     """All PNG files of a folder that can be read, by name: a dict of stem -> Picture."""
     found = {}
     for path in sorted(folder.glob("[!.]*.png")):
-        content = path.read_bytes()
+        content, kind = path.read_bytes(), "png"
         try:
             with Image.open(io.BytesIO(content)) as image:
                 image.load()
-                width, height = (round(side / DENSITY) for side in image.size)
-                alt = getattr(image, "text", {}).get("Description") or path.stem.replace("_", " ")
         except OSError:
             continue
-        found[path.stem] = Picture(path.stem, content, "png", alt, width, height)
+        alt = image.info.get("Description") or path.stem.replace("_", " ")
+        size = [round(side / DENSITY) for side in image.size]
+        if len(content) > LARGE:
+            memory, kind = io.BytesIO(), "jpeg"
+            image.convert("RGB").save(memory, "JPEG", quality=QUALITY, optimize=True)
+            content = memory.getvalue()
+        found[path.stem] = Picture(content, kind, alt, *size)
     return found
 
 
-def write_page(template, values, images, path):
-    """Fill a template of this folder and write it with its pictures inside; returns the path.
-
-    `images` are the pictures that `values` holds, each as often as the page shows it. Beyond
-    `LIMIT` bytes, the largest become JPEG; if that is not enough, smaller, too.
-    """
-    while 4 / 3 * sum(len(picture.content) for picture in images) > LIMIT:
-        _shrink(max(images, key=lambda picture: (picture.kind == "png", len(picture.content))))
+def write_page(template, values, path):
+    """Fill a template of this folder and write it, as a whole or not at all; returns the path."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -69,13 +66,3 @@ def write_page(template, values, images, path):
     )
     write_text(path, environment.get_template(template).render(values))
     return path
-
-
-def _shrink(picture):
-    """Turn a PNG into a JPEG; give a JPEG 0.7 of its sides."""
-    scale = 1.0 if picture.kind == "png" else 0.7
-    with Image.open(io.BytesIO(picture.content)) as image:
-        size = [max(1, round(side * scale)) for side in image.size]
-        memory = io.BytesIO()
-        image.convert("RGB").resize(size).save(memory, "JPEG", quality=QUALITY, optimize=True)
-    picture.content, picture.kind = memory.getvalue(), "jpeg"

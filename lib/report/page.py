@@ -6,7 +6,6 @@ from `findings` and `seeds`, the comparison with the paper from `fidelity`, real
 """
 
 import collections
-import re
 from pathlib import Path
 
 import yaml
@@ -41,11 +40,7 @@ def build(folder):
     """
     folder = Path(folder)
     study = results.read(folder)
-    differences = verdicts.compare(study)
-    sections, images = _figures(folder / "figures")
-    pairs, slides = _sliders(folder / "figures")
-    real = reference.beside(folder, study)
-    shown = verdicts.measures(study.table)
+    differences, shown = verdicts.compare(study), verdicts.measures(study.table)
     values = {
         "study": study,
         "headline": findings.headline(study),
@@ -53,7 +48,7 @@ def build(folder):
         "warnings": findings.warnings(study),
         "differences": differences,
         "verdicts": verdicts.VERDICTS,
-        "reference": real,
+        "reference": reference.beside(folder, study),
         "columns": [(measure, *verdicts.MEASURES[measure]) for measure in shown],
         "rows": verdicts.marked_rows(study.table, shown),
         "spread": seeds.spreads(study),
@@ -61,11 +56,10 @@ def build(folder):
         "observations": findings.observations(study),
         "fidelity": fidelity.compare(study, differences),
         "commands": results.commands(study.run, study.name),
-        "sections": sections,
-        "pairs": pairs,
+        "sections": _figures(folder / "figures"),
+        "sliders": _sliders(folder / "figures"),
     }
-    images = [*images, *slides, *(picture for picture, _ in (real or {}).get("pictures", []))]
-    return html_page.write_page("report.html.j2", values, images, folder / "report.html")
+    return html_page.write_page("report.html.j2", values, folder / "report.html")
 
 
 def _networks(study):
@@ -88,32 +82,30 @@ def _networks(study):
 
 
 def _figures(folder):
-    """Dict of section to (picture, caption) in order, and all pictures."""
+    """Dict of section to (picture, caption), in the order of the page."""
     found, sections = html_page.pictures(folder), collections.defaultdict(list)
     known = yaml.safe_load(FIGURES.read_text("utf-8"))
     for stem in [*(stem for stem in known if stem in found), *(found.keys() - known.keys())]:
         section, caption = known.get(stem, ("more", f"{stem.replace('_', ' ').capitalize()}."))
         sections[section].append((found[stem], caption))
-    return sections, found.values()
+    return sections
 
 
 def _sliders(folder):
-    """Groups of sliders, from <photo>-before.png and <photo>-after-<model>.png; their pictures.
+    """Groups of <photo>-before.png and <photo>-after-<model>.png that stand in a folder each.
 
     A group is a heading, words, and for each photo its name and (model, before, after).
     """
-    groups, images = [], []
+    groups = []
     for name, (title, words) in SLIDERS.items():
         found, photos = html_page.pictures(folder / name), collections.defaultdict(dict)
         for stem, after in found.items():
-            pair = re.fullmatch(r"(.+)-after-(\w+)", stem)
-            if pair and (before := found.get(f"{pair[1]}-before")):
-                photos[pair[1]][pair[2]] = (before, after)
-                images += [before, after]
-        if photos:
-            shown = [
-                (photo, [(label(model), *models[model]) for model in in_order(models)])
-                for photo, models in photos.items()
-            ]
-            groups.append((title, words, shown))
-    return groups, images
+            photo, _, model = stem.rpartition("-after-")
+            if before := found.get(f"{photo}-before"):
+                photos[photo][model] = (before, after)
+        shown = [
+            (photo, [(label(model), *models[model]) for model in in_order(models)])
+            for photo, models in photos.items()
+        ]
+        groups += [(title, words, shown)] * bool(shown)
+    return groups

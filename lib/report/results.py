@@ -67,15 +67,14 @@ def read(folder):
         If summary.csv is not a table with a column `model` and one row for each.
     """
     folder = Path(folder)
-    path, critic = folder / "summary.csv", _critic(folder)
+    path = folder / "summary.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: run notebook 07 of this study first")
     summary, run = _csv(path, {"model"}), read_json(folder / "run.json")
     if summary is None or summary.empty or summary["model"].duplicated().any():
         raise ValueError(f"{path}: expected a table with a column model, and one row a model")
     table = summary.set_index("model")
-    places = {name: folder / name for name in NETWORKS} | {"critic": critic}
-    params = {name: read_json(place / "params.json") for name, place in places.items()}
+    params = {name: read_json(place / "params.json") for name, place in _places(folder).items()}
     return Study(
         table=table.loc[in_order(table.index)],
         name=run.get("study", folder.name),
@@ -98,8 +97,7 @@ def histories(folder):
     A generator that was fine-tuned begins with the epochs in which its encoder was frozen.
     """
     folder = Path(folder)
-    places = {name: folder / name for name in NETWORKS} | {"critic": _critic(folder)}
-    found = {name: _csv(place / "history.csv", {"epoch"}) for name, place in places.items()}
+    found = {name: _csv(at / "history.csv", {"epoch"}) for name, at in _places(folder).items()}
     frozen = _csv(folder / "generator_frozen" / "history.csv", {"epoch"})
     if frozen is not None and found["generator"] is not None:
         whole = pd.concat([frozen, found["generator"]], ignore_index=True)
@@ -154,10 +152,11 @@ def _setting(value):
     return value if plain else json.dumps(value)
 
 
-def _critic(folder):
-    """Where the critic of a study is kept."""
+def _places(folder):
+    """Where the networks of a study are kept: name -> folder."""
     cycle = folder / "critic" / "cycle1"
-    return cycle if cycle.is_dir() else folder / "critic"
+    critic = cycle if cycle.is_dir() else folder / "critic"
+    return {name: folder / name for name in NETWORKS} | {"critic": critic}
 
 
 def _csv(path, columns):

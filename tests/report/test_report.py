@@ -141,14 +141,12 @@ def test_without_the_gan_there_is_no_answer(tmp_path):
     assert "This study cannot say." in page.words and "no row for NoGAN" in page.words
 
 
-def test_a_page_that_is_too_large_is_made_smaller(study, monkeypatch):
+def test_a_picture_that_is_too_large_becomes_a_jpeg(study, monkeypatch):
     (study / "figures" / "fig6_grid.png").write_bytes(png((700, 500), "a large one"))
-    large = report.build(study).stat().st_size
-    monkeypatch.setattr(html_page, "LIMIT", large // 2)
-    assert report.build(study).stat().st_size <= large // 2 + 60_000  # words beside the pictures
-    page = Page(study / "report.html")
-    assert any(image["src"].startswith("data:image/jpeg") for image in page.all("img"))
-    assert "a large one" in [image["alt"] for image in page.all("img")]
+    monkeypatch.setattr(html_page, "LARGE", 1_000_000)
+    page = Page(report.build(study))
+    (large,) = [image for image in page.all("img") if image["alt"] == "a large one"]
+    assert large["src"].startswith("data:image/jpeg") and large["width"] == "560"
 
 
 def test_fidelity_is_complete_and_points_to_files_that_are_there():
