@@ -16,28 +16,12 @@ from lib.report import results
 
 PHOTOS, SEED = 60, 7
 ERRORS = {
-    "truth": 0,
-    "gray": 20,
-    "mean_ab": 19,
-    "l_lookup": 18,
-    "oracle_mean": 9,
-    "oracle_sample": 13,
-    "cnn": 12,
-    "autoencoder": 21,
-    "generator": 11,
-    "gan": 10,
+    **{"truth": 0, "gray": 20, "mean_ab": 19, "l_lookup": 18, "oracle_mean": 9},
+    **{"oracle_sample": 13, "cnn": 12, "autoencoder": 21, "generator": 11, "gan": 10},
 }
 COLORS = {
-    "truth": 70,
-    "gray": 0,
-    "mean_ab": 9,
-    "l_lookup": 12,
-    "oracle_mean": 60,
-    "oracle_sample": 70,
-    "cnn": 40,
-    "autoencoder": 20,
-    "generator": 50,
-    "gan": 66,
+    **{"truth": 70, "gray": 0, "mean_ab": 9, "l_lookup": 12, "oracle_mean": 60},
+    **{"oracle_sample": 70, "cnn": 40, "autoencoder": 20, "generator": 50, "gan": 66},
 }
 
 
@@ -80,9 +64,10 @@ def write(folder, photos=None, **parameters):
     (folder / "figures").mkdir(parents=True)
     photos.to_csv(folder / "metrics.csv", index=False)
     summarize(photos, SEED).to_csv(folder / "summary.csv", index=False)
-    found = paired_difference(photos, "rmse_ab", "gan", "cnn", SEED) if _has_both(photos) else {}
-    pair = {"model": "gan", "reference": "cnn", "measure": "rmse_ab"} | found
-    facts = {"seed": SEED, "paired": [pair] * bool(found)}
+    facts = {"seed": SEED, "paired": []}
+    if {"gan", "cnn"} <= set(photos["model"]):
+        pair = {"model": "gan", "reference": "cnn", "measure": "rmse_ab"}
+        facts["paired"] = [pair | paired_difference(photos, "rmse_ab", "gan", "cnn", SEED)]
     given = {"STUDY": folder.name, "EPOCHS": 8, "SOURCE": None} | parameters
     run = {"study": folder.name, "parameters": given, "seconds": 60.0}
     write_json(folder / "summary.json", facts)
@@ -90,10 +75,6 @@ def write(folder, photos=None, **parameters):
     write_json(folder / "data.json", {"dataset": "scenes", "fingerprint": "ab" * 32})
     (folder / "figures" / "fig6_grid.png").write_bytes(png((60, 40), f"grid of {folder.name}"))
     return folder
-
-
-def _has_both(photos):
-    return {"gan", "cnn"} <= set(photos["model"])
 
 
 def write_study(folder):

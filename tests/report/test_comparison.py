@@ -77,22 +77,3 @@ def test_long_names_are_cut_and_stay_different(tmp_path):
 def test_fewer_than_two_studies_are_refused(first, names):
     with pytest.raises(ValueError, match="two or more"):
         comparison.build([first.parent / name for name in names])
-
-
-def test_a_study_that_was_not_evaluated_is_named(first, tmp_path):
-    with pytest.raises(FileNotFoundError, match="none/summary.csv"):
-        comparison.build([first, tmp_path / "none"])
-
-
-def test_studies_of_other_data_say_what_each_is_of_and_are_read_within_each(first, tmp_path):
-    errors = {name: ERRORS[name] for name in ("truth", "gray", "generator", "cnn")} | {"gan": 19.0}
-    other = write(tmp_path / "other", metrics(errors), IMAGE_SIZE=96)
-    change_json(other / "data.json", dataset="flickr8k", fingerprint="cd")
-    page = Page(comparison.build([first, other]))
-    count = metrics()["photo"].nunique()
-    assert f"first : {count} drawn scenes" in page.words
-    assert f"other : {count} photos of flickr8k, 96 × 96 pixels" in page.words
-    assert "Read each column down, not across" in page.words
-    assert f"other: {count} photos of flickr8k, 96 × 96 pixels." in page.words  # under its grid
-    sides = page.words[page.words.index("NoGAN against the CNN within") :]
-    assert sides.index("▲ better") < sides.index("▼ worse") < sides.index("other against first")

@@ -7,7 +7,6 @@ from scipy import stats
 from studies import changed, metrics, study_of
 
 from lib.figures.color_charts import best_simple
-from lib.intervals import summarize
 from lib.report import findings, seeds, verdicts
 
 
@@ -87,13 +86,6 @@ def test_colours_are_named_at_which_a_network_is_better_or_worse():
     words = observed(colors=colors)
     assert "less error at blue and more error at grey; at the others the intervals" in words
     assert "true colour of a pixel" not in observed(colors=colors[colors["model"] != "cnn"])
-
-
-def test_what_hints_are_worth_is_said():
-    columns = {f"rmse_ab{end}": [12.0, 10.0, 9.0] for end in ("", "_low", "_high")}
-    summary = pd.DataFrame({"model": ["levin", "cnn", "gan"]} | columns)
-    texts = " ".join(findings.observations(study_of(None, summary)))
-    assert "has an RMSE of ab of 12.0" in texts and "CNN and NoGAN have less without" in texts
 
 
 def test_a_factor_of_ab_is_not_said_to_be_the_critics_work():
@@ -191,9 +183,3 @@ def test_seeds_without_a_table_are_refused(tables):
         seeds.over_seeds(tables)
     with pytest.raises(ValueError, match="more than once"):
         seeds.over_seeds([pd.concat(summaries(1.0, 2.0))])
-
-
-def test_measures_of_the_whole_set_are_part_of_the_lead():
-    summary = summarize(metrics()).assign(kid=20.0, kid_low=19.0, kid_high=21.0)
-    lead = findings.answer(study_of(metrics(), summary))[0]
-    assert "no difference in the likeness to real photos" in lead

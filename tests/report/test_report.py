@@ -13,9 +13,10 @@ from studies import Page, change_json, metrics, png, write_seeds, write_study
 from lib import report
 from lib.figures.style import NETWORKS
 from lib.intervals import summarize
-from lib.report import fidelity, html_page, number_format, page, results, verdicts
+from lib.report import fidelity, html_page, number_format, results, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
+REPORT = ROOT / "lib" / "report"
 
 
 @pytest.fixture(name="study")
@@ -134,13 +135,6 @@ def test_only_a_summary_is_enough(tmp_path):
     assert "no training curves" in page.words and "no pictures of results" in page.words
 
 
-def test_without_the_gan_there_is_no_answer(tmp_path):
-    table = metrics()
-    summarize(table[table.model != "gan"]).to_csv(tmp_path / "summary.csv", index=False)
-    page = Page(report.build(tmp_path))
-    assert "This study cannot say." in page.words and "no row for NoGAN" in page.words
-
-
 def test_a_picture_that_is_too_large_becomes_a_jpeg(study, monkeypatch):
     (study / "figures" / "fig6_grid.png").write_bytes(png((700, 500), "a large one"))
     monkeypatch.setattr(html_page, "LARGE", 1_000_000)
@@ -150,7 +144,7 @@ def test_a_picture_that_is_too_large_becomes_a_jpeg(study, monkeypatch):
 
 
 def test_fidelity_is_complete_and_points_to_files_that_are_there():
-    text = (ROOT / "lib" / "report" / "fidelity.yaml").read_text("utf-8")
+    text = (REPORT / "fidelity.yaml").read_text("utf-8")
     entries = yaml.safe_load(text)
     assert len(entries) >= 20
     for entry in entries:
@@ -162,32 +156,18 @@ def test_fidelity_is_complete_and_points_to_files_that_are_there():
         assert (ROOT / name).is_file(), name
 
 
-def test_every_figure_has_a_section_of_the_page():
-    template = page.FIGURES.with_name("report.html.j2").read_text("utf-8")
-    for section, caption in yaml.safe_load(page.FIGURES.read_text("utf-8")).values():
-        assert f'shown(sections.get("{section}", []))' in template and caption.endswith((".", "?"))
-
-
-def test_measures_of_all_photos_stand_beside_those_of_each(study):
-    summary = pd.read_csv(study / "summary.csv")
-    for number, measure in enumerate(("kid", "colorfulness_ratio")):  # as notebook 07 writes them
-        summary[measure] = np.linspace(2.0, 1.0 - number, len(summary))
-        summary[f"{measure}_low"] = summary[measure] - 0.01
-        summary[f"{measure}_high"] = summary[measure] + 0.01
-    summary.loc[summary.model == "gray", "kid"] = np.nan  # not known
-    summary.to_csv(study / "summary.csv", index=False)
-    words = Page(report.build(study)).words
-    assert "Colorfulness / truth" in words and "KID" in words and "nearest 1 is best" in words
-    row = number_format.interval(results.read(study).table, "cnn", "kid")
-    assert row.split(" ")[0] in words and "nan" not in words.lower().split()
-
-
 def test_seeds_stand_beside_photos_and_their_sentence_in_the_answer(study):
     assert "training runs" not in Page(report.build(study)).words
     write_seeds(study)
     words = Page(report.build(study)).words
     assert "12.0 ± 0.3" in words and "10.1 ± 0.2" in words
     assert words.index("The answer survives the seeds") < words.index("Before you trust")
+
+
+def test_every_figure_has_a_section_of_the_page():
+    template = (REPORT / "report.html.j2").read_text("utf-8")
+    for section, caption in yaml.safe_load((REPORT / "figures.yaml").read_text("utf-8")).values():
+        assert f'shown(sections.get("{section}", []))' in template and caption.endswith((".", "?"))
 
 
 def test_the_commands_give_what_differs_from_the_profile():

@@ -77,25 +77,11 @@ def test_without_a_pair_intervals_must_leave_a_gap(half, verdict):
     assert row.verdict == verdict and row.difference == ("−4.0" if half == 0.5 else "−4")
 
 
-def test_the_best_is_among_what_a_model_could_know():
-    table = study_of(metrics()).table
-    assert verdicts.best(table, "rmse_ab") == verdicts.best(table, "psnr") == "gan"
-    assert list(table.index[:3]) == ["gray", "mean_ab", "l_lookup"]
-
-
 def test_a_photo_that_is_there_twice_pairs_with_nothing():
     photos = metrics()
     study = study_of(photos)
     study.metrics = pd.concat([photos, photos[:1].assign(model="gan")])
     assert "[" not in found(study)["rmse_ab"].difference
-
-
-@pytest.mark.parametrize(
-    "value, digits, text",
-    [(12.345, 1, "12.3"), (-0.04, 1, "0.0"), (-1.5, 1, "−1.5"), (12345.6, 0, "12,346")],
-)
-def test_numbers(value, digits, text):
-    assert number_format.number(value, digits) == text
 
 
 @pytest.mark.parametrize(
