@@ -116,10 +116,10 @@ def by_measure(rows):
 
 def warnings(study):
     """What a reader must know before the numbers; the same words of several networks once."""
-    same = collections.defaultdict(list)
+    same, data = collections.defaultdict(list), study.data.get("fingerprint")
     for name, params in study.params.items():
         texts = list(params.get("warnings") or [])
-        if params.get("data", study.data.get("fingerprint")) != study.data.get("fingerprint"):
+        if data and params.get("data", data) != data:
             texts.append("trained on other photos than those that data.json names.")
         for text in texts:
             same[text].append(label(name))

@@ -160,9 +160,9 @@ def _places(folder):
 
 
 def _csv(path, columns):
-    """A table with these columns, or None where there is none or nothing in it."""
+    """A table with these columns, or None where there is none."""
     try:
         table = pd.read_csv(path)
-    except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError):
+    except (FileNotFoundError, ValueError):  # the latter: empty, or no text
         return None
     return table if columns <= set(table) else None

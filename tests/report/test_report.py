@@ -112,9 +112,11 @@ def test_without_a_summary_one_line_says_so(tmp_path):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "model\n", "model,rmse_ab\ngan,1\ngan,2\n"])
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1,2\n", "model\n", "model,rmse_ab\ngan,1\ngan,2\n", "\x89PNG\n"]
+)
 def test_a_summary_that_is_none_is_refused(tmp_path, text):
-    (tmp_path / "summary.csv").write_text(text)
+    (tmp_path / "summary.csv").write_text(text, "latin-1")
     with pytest.raises(ValueError, match="summary.csv: .* column model, and one row a model"):
         report.build(tmp_path)
 
