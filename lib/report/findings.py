@@ -68,9 +68,7 @@ def lead(rows, name, other):
     for noun, (names, better, worse) in ASPECTS.items():
         found = [row.verdict for row in rows if row.measure in names]
         kinds = set(found) - {"open"}
-        if {"more", "less"} & kinds:
-            said["unclear"].append(noun)
-        elif len(kinds) == 2:
+        if len(kinds) == 2:
             said["both"].append(noun)
         elif kinds:
             (kind,) = kinds
@@ -85,9 +83,6 @@ def lead(rows, name, other):
         sentences.append(f"The measures of {listed(said['both'])} disagree.")
     if said["open"]:
         sentences.append(f"These photos show no difference in {listed(said['open'])}.")
-    if said["unclear"]:
-        nouns = listed(said["unclear"])
-        sentences.append(f"It differs in {nouns}; which is truer is not known here.")
     return " ".join(sentences)
 
 
@@ -109,8 +104,6 @@ def by_measure(rows):
     parts = [f"{word} by {listed(names[word])}" for word in ("better", "worse") if names[word]]
     if names["open"]:
         parts.append(f"not different, as far as these photos can show, by {listed(names['open'])}")
-    if names["more"] + names["less"]:
-        parts.append(f"different by {listed(names['more'] + names['less'])}")
     return f"{'; '.join(parts)}."
 
 

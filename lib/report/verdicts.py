@@ -11,7 +11,6 @@ run (see `seeds`).
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from lib import metrics
 from lib.figures.style import group, label
@@ -28,8 +27,6 @@ VERDICTS = {
     "better": "better",
     "worse": "worse",
     "open": "no difference that these photos can show",
-    "more": "higher; better or worse is not known",
-    "less": "lower; better or worse is not known",
 }
 
 
@@ -58,16 +55,15 @@ def titled(measure):
 
 
 def truth(table):
-    """Mean colorfulness of the true photos, or of other true colourings of them; None: unknown."""
-    for row in ("truth", "oracle_sample"):
-        if row in table.index and "colorfulness" in table:
-            return float(table.loc[row, "colorfulness"])
-    return None
+    """Mean colorfulness of the true photos; None: unknown."""
+    known = "truth" in table.index and "colorfulness" in table
+    return float(table.loc["truth", "colorfulness"]) if known else None
 
 
 def best(table, measure):
     """The row with the best mean of a measure, among what a model could know; None: not known."""
-    better, aim = MEASURES[measure][2], _goal(table, measure)
+    better = MEASURES[measure][2]
+    aim = {"truth": truth(table), "one": 1.0}.get(better)
     values = table.loc[~table.index.isin(NEVER_BEST), measure].dropna()
     if values.empty or (better == "truth" and aim is None):
         return None
@@ -92,16 +88,17 @@ def marked_rows(table, shown):
 def compare(study, model="gan", reference="cnn"):
     """Compare two rows measure by measure; a list of Comparison, empty if a row is missing.
 
-    `study` is a `results.Study`.
+    `study` is a `results.Study`. A measure that is best at the truth's value is left out where
+    photos are not known.
     """
     table, found = study.table, []
     if not {model, reference} <= set(table.index):
         return []
     for measure in measures(table):
-        if table.loc[[model, reference], measure].notna().all():
+        verdict = _verdict(study, measure, model, reference)
+        if verdict and table.loc[[model, reference], measure].notna().all():
             _, _, text = measured(study, measure, model, reference)
             texts = [interval(table, row, measure) for row in (model, reference)]
-            verdict = _verdict(study, measure, model, reference)
             found.append(Comparison(measure, *MEASURES[measure][:2], *texts, text, verdict))
     return found
 
@@ -141,41 +138,31 @@ def _drawn(study, photos, measure, model, reference):
 
 
 def _verdict(study, measure, model, reference):
-    """What a difference of means counts as, a key of VERDICTS."""
-    if measure == RATIO and "colorfulness" in study.table:
-        measure = "colorfulness"
-    better, nearer = MEASURES[measure][2], _nearer(study, measure, model, reference)
-    value, sure = nearer or measured(study, measure, model, reference)[:2]
+    """What a difference of means counts as, a key of VERDICTS; None: it cannot be judged."""
+    better = MEASURES[measure][2]
+    if better in ("lower", "higher"):
+        value, sure, _ = measured(study, measure, model, reference)
+    elif found := _nearer(study, model, reference):
+        value, low, high = found
+        sure = low > 0 or high < 0
+    else:
+        return None
     if not sure:
         return "open"
-    if nearer or better in ("lower", "higher"):
-        return "better" if (value > 0) == (better == "higher") else "worse"
-    return "more" if value > 0 else "less"
+    return "better" if (value > 0) == (better == "higher") else "worse"
 
 
-def _goal(table, measure):
-    """The value that is best where neither end is: the truth's, or 1; None: another measure."""
-    return {"truth": truth(table), "one": 1.0}.get(MEASURES[measure][2])
-
-
-def _nearer(study, measure, model, reference):
-    """Distance from what is best of a model minus that of the reference, and whether it is one.
+def _nearer(study, model, reference):
+    """Distance from the truth in colorfulness of a model minus that of the reference, as `_drawn`.
 
     The two may lie on either side of it. With s the side of a mean, +1 or -1, the difference is the
-    mean over photos of s1 (model - aim) - s2 (reference - aim), where a photo's aim is its truth.
-    None if neither end of the measure's scale is the worse one, or photos are not known.
+    mean over photos of s1 (model - truth) - s2 (reference - truth).
     """
-    table, photos, aim = study.table, study.metrics, _goal(study.table, measure)
-    if aim is None or photos is None or measure not in photos:
+    photos, needed = study.metrics, {model, reference, "truth"}
+    if photos is None or "colorfulness" not in photos or not needed <= set(photos["model"]):
         return None
-    if photos.duplicated(["photo", "model"]).any():
-        return None
-    values = photos.pivot(index="photo", columns="model", values=measure)
-    aims = values.get("truth", aim)
-    far = {}
-    for row in {model, reference} & set(values):
-        side = np.sign(table.loc[row, measure] - aim) or 1.0
-        far[row] = side * (values[row] - aims)
-    long = pd.DataFrame(far).reset_index().melt("photo", var_name="model", value_name=measure)
-    pair = _drawn(study, long, measure, model, reference)
-    return pair and (pair[0], pair[1] > 0 or pair[2] < 0)
+    values = photos.pivot_table("colorfulness", index="photo", columns="model")
+    error = values[[model, reference]].sub(values["truth"], axis=0)
+    far = error * np.sign(error.mean()).replace(0, 1)
+    long = far.reset_index().melt("photo", var_name="model", value_name="colorfulness")
+    return _drawn(study, long, "colorfulness", model, reference)

@@ -39,10 +39,10 @@ def test_colorfulness_is_best_at_the_truth():
     assert found(study)["colorfulness"].verdict == "worse"
     assert verdicts.best(study.table, "colorfulness") == "generator"
     rest = study_of(photos[~photos.model.isin(["truth", "oracle_sample"])])
-    assert found(rest)["colorfulness"].verdict == "more"
+    assert "colorfulness" not in found(rest)
     assert verdicts.best(rest.table, "colorfulness") is None
     unpaired = study_of(None, summarize(photos))
-    assert found(unpaired)["colorfulness"].verdict == "more"
+    assert "colorfulness" not in found(unpaired)
 
 
 @pytest.mark.parametrize(
