@@ -85,9 +85,11 @@ def _figures(folder):
     """Dict of section to (picture, caption), in the order of the page."""
     found, sections = html_page.pictures(folder), collections.defaultdict(list)
     known = yaml.safe_load(FIGURES.read_text("utf-8"))
-    for stem in [*(stem for stem in known if stem in found), *(found.keys() - known.keys())]:
-        section, caption = known.get(stem, ("more", f"{stem.replace('_', ' ').capitalize()}."))
-        sections[section].append((found[stem], caption))
+    for stem, (section, caption) in known.items():
+        if stem in found:
+            sections[section].append((found.pop(stem), caption))
+    for stem, picture in found.items():
+        sections["more"].append((picture, f"{stem.replace('_', ' ').capitalize()}."))
     return sections
 
 
