@@ -19,11 +19,11 @@ from matplotlib.patches import Rectangle
 from lib import lab
 from lib.figures.style import BLUE, GRAY, INK, NETWORKS, RED, blank, in_order, styled
 from lib.figures.style import label as name_of
-from lib.report.cells import best_simple
 
 AB_RANGE = 110.0  # CIELAB units: sRGB reaches -108 in b
 BINS = 23  # of an ab histogram, along a and along b
 MIDDLE = 15.0  # CIELAB units: a bin is in the middle if |a| and |b| of its centre are below
+SIMPLE = ("gray", "mean_ab", "l_lookup")  # baselines that need no other photo and no training
 RARE = 1e-5  # share of the pixels: what is rarer is drawn as if it were as common as that
 HUES = {  # colour class, in the order of every chart: a patch of it
     "grey": "#9A9A9A",
@@ -219,6 +219,13 @@ def error_by_color(colors):
     figure.get_layout_engine().set(w_pad=0.08, wspace=0.03)
     _explain(figure, simple)
     return figure
+
+
+def best_simple(colors):
+    """The baseline that knows only lightness and has the least error over all pixels, or None."""
+    rows = colors[colors["model"].isin(SIMPLE)].dropna(subset=["rmse_ab"])
+    squares = (rows["pixels"] * rows["rmse_ab"] ** 2).groupby(rows["model"]).sum()
+    return None if squares.empty else squares.idxmin()
 
 
 def _gain(axes, place, error, baseline):

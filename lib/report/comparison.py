@@ -1,18 +1,18 @@
 """Studies side by side: ablations, seeds, sizes, data sets, on one page that stands by itself.
 
-Reads what the studies' reports read (`lib.results`). Two studies that were evaluated on the same
-photos are compared photo by photo; others are only shown beside each other, and the page says so.
-The first study named is the one that the others are compared with.
+Reads what the studies' reports read (`results`), and leaves those reports as they are. Two studies
+that were evaluated on the same photos are compared photo by photo; others are only shown beside
+each other, and the page says so. The others are compared with the first study named.
 """
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
 
 from lib.figures.style import in_order, label
+from lib.files import digest
 from lib.report import findings, html_page, results, verdicts
-from lib.report.cells import indexed, interval, known
+from lib.report.number_format import interval
 
 MEASURES = ("rmse_ab", "delta_e_2000", "auc_rebalanced", "colorfulness_ratio", "kid")
 COMPARED = ("gan", "generator", "cnn")  # the first of these that both studies have is compared
@@ -47,164 +47,118 @@ def build(folders):
     ValueError
         For fewer than two studies, one that is named twice, or a summary.csv that is no table.
     """
-    folders = [Path(folder) for folder in folders]
-    names = [folder.name for folder in folders]
-    if len(names) < 2 or len(set(names)) < len(names):
+    folders = {Path(folder).name: Path(folder) for folder in folders}
+    names = list(folders)
+    if len(names) < 2:
         raise ValueError(f"folders: expected two or more studies, each once, got {names}")
-    studies = {folder.name: results.read(folder) for folder in folders}
-    groups = {
-        name: results.same_photos(studies[names[0]], study) for name, study in studies.items()
-    }
+    studies = {name: results.read(folder) for name, folder in folders.items()}
+    first, *others = studies.values()
+    strangers = [
+        name for name in names if not results.same_photos(studies[names[0]], studies[name])
+    ]
     about = {name: results.tested_on(study) for name, study in studies.items()}
-    sections, images = _pictures(folders, about)
+    found = {name: html_page.pictures(folder / "figures") for name, folder in folders.items()}
+    sections = [
+        (stem, words, shown)
+        for stem, words in FIGURES.items()
+        if (shown := [(p[stem], f"{n}: {about[n]}.") for n, p in found.items() if stem in p])
+    ]
     values = {
         "names": names,
         "about": about,
-        "contents": [
-            *[("answers", "Answers"), ("parameters", "What differs"), ("measures", "Measures")],
-            *[(stem, words.rstrip(".")) for stem, words, _ in sections],
+        "strangers": strangers,
+        "answers": [
+            (name, findings.headline(study), findings.answer(study)[0])
+            for name, study in studies.items()
         ],
-        "same": all(groups.values()),
-        "strangers": [name for name, same in groups.items() if not same],
-        "answers": [(name, *_answer(study)) for name, study in studies.items()],
         "sides": _sides(studies),
-        "changes": [_change(studies, names[0], name, groups[name]) for name in names[1:]],
+        "changes": [_change(studies, names[0], name, name not in strangers) for name in names[1:]],
         "verdicts": verdicts.VERDICTS,
         "differences": _differences(studies),
         "tables": _tables(studies),
         "sections": sections,
+        "pictured": [(stem, words.rstrip(".")) for stem, words, _ in sections],
     }
-    path = folders[0].parent / f"comparison-{_file_name(names)}.html"
-    return html_page.write_page("comparison.html.j2", values, images, path)
-
-
-def _answer(study):
-    """Of one study by itself: the headline and what its GAN comes to against its CNN."""
-    summary, metrics = study["summary"], study["metrics"]
-    return findings.headline(summary, metrics), findings.answer(summary, metrics)[0]
+    joined = "-".join(names)
+    if len(joined) > LONGEST:
+        joined = f"{joined[: LONGEST - 17]}-{digest(names)}"
+    path = folders[names[0]].parent / f"comparison-{joined}.html"
+    return html_page.write_page("comparison.html.j2", values, path)
 
 
 def _sides(studies):
-    """NoGAN against the CNN in each study by itself: rows of (measure, a (text, verdict) a study).
+    """NoGAN against the CNN in each study by itself: rows of (measure, a Comparison a study).
 
     This can be read across, whatever the photos were: each difference is of one study's own photos.
     """
-    found = {
-        name: verdicts.compare(one["summary"], one["metrics"]) for name, one in studies.items()
-    }
-    tables = {name: {row.measure: row for row in rows} for name, rows in found.items()}
-    rows = []
-    for measure in MEASURES:
-        if any(measure in table for table in tables.values()):
-            title, unit, _ = known(measure)
-            cells = [table.get(measure) for table in tables.values()]
-            rows.append((f"{title} ({unit})" if unit else title, cells))
-    return rows
+    tables = [{row.measure: row for row in verdicts.compare(one)} for one in studies.values()]
+    return [
+        (verdicts.titled(measure), [table.get(measure) for table in tables])
+        for measure in MEASURES
+        if any(measure in table for table in tables)
+    ]
 
 
 def _change(studies, first, name, same):
     """One study against the first: title, name, sentence, and one model's measure by measure."""
-    tables = {study: indexed(studies[study]["summary"]) for study in (first, name)}
-    models = [m for m in COMPARED if all(m in table.index for table in tables.values())]
-    title = f"{name} against {first}"
-    if not models:
-        return title, name, "The two studies have no network in common.", []
+    title, both = f"{name} against {first}", [studies[first], studies[name]]
+    models = [model for model in COMPARED if all(model in one.table.index for one in both)]
+    if not models or not same:
+        return title, name, "" if models else "They have no network in common.", []
     model = models[0]
-    if not same:
-        words = "The two were evaluated on different photos, so no row of one can be compared with "
-        words += "a row of the other. What can be compared is who is better within each: see above."
-        return title, name, words, []
-    parts = [table.loc[[model]].rename(index={model: study}) for study, table in tables.items()]
-    parts += [tables[first].loc[[row]] for row in ("truth",) if row in tables[first].index]
-    photos = pd.concat(
-        [
-            studies[study]["metrics"].query("model in @wanted").replace({"model": {model: study}})
-            for study, wanted in [(first, [model, "truth"]), (name, [model])]
-        ]
+    rows, photos = [], []
+    for study, wanted in zip(both, ([model, "truth"], [model]), strict=True):
+        there = [row for row in wanted if row in study.table.index]
+        renamed = {model: first if study is both[0] else name}
+        rows.append(study.table.loc[there].rename(index=renamed))
+        found = study.metrics[study.metrics["model"].isin(there)]
+        photos.append(found.replace({"model": renamed}))
+    joined = results.Study(
+        pd.concat(rows, join="inner"),
+        metrics=pd.concat(photos),
+        facts={"seed": both[0].facts.get("seed", 0)},
     )
-    summary = pd.concat(parts, join="inner").reset_index(names="model")
-    rows = verdicts.compare(summary, photos, name, first)
-    lead = findings.lead(rows, name, first) if rows else "The two tables have no measure in common."
-    return f"{title}: {label(model)}", name, lead, rows
+    compared = verdicts.compare(joined, name, first)
+    lead = findings.lead(compared, name, first) or "The two tables have no measure in common."
+    return f"{title}: {label(model)}", name, lead, compared
 
 
 def _differences(studies):
     """Parameters, and what else a study is made from, that are not the same in all studies."""
-    values = {name: _made_from(study) for name, study in studies.items()}
-    keys = dict.fromkeys(key for made in values.values() for key in made)
-    rows = []
-    for key in keys:
-        texts = [str(made.get(key, WITHOUT)) for made in values.values()]
-        if len(set(texts)) > 1:
-            rows.append((key, texts))
-    return rows
+    made = pd.DataFrame({name: _made_from(study) for name, study in studies.items()})
+    made = made.fillna(WITHOUT)
+    return [(key, list(row)) for key, row in made.iterrows() if row.nunique() > 1]
 
 
 def _made_from(study):
-    run, data = study["run"], study["data"]
-    parameters = run.get("parameters") or {}
-    made = {k: "none" if v is None else v for k, v in parameters.items() if k not in OWN}
-    counts = data.get("counts") or {}
-    if "test" in counts:
-        made["test photos"] = f"{counts['test']:,}"
-    if "train" in counts:
-        made["training photos"] = f"{counts['train']:,}"
-    made["data"] = str(data.get("fingerprint") or "not recorded")[:12]
-    made["commit"] = str((run.get("git") or {}).get("commit") or "not recorded")[:12]
-    hardware = run.get("hardware") or {}
-    made["device"] = ", ".join(hardware.get("gpus") or []) or hardware.get("cpu", "not recorded")
-    if run.get("seconds"):
-        made["seconds, the whole study"] = f"{run['seconds']:,.0f}"
-    return made
+    """What a study was made from: key -> text."""
+    counts, parameters = study.data.get("counts") or {}, study.run.get("parameters") or {}
+    found = {k: "none" if v is None else v for k, v in parameters.items() if k not in OWN}
+    found |= {"test photos": counts.get("test"), "training photos": counts.get("train")}
+    found["data"] = str(study.data.get("fingerprint") or "")[:12]
+    found["commit"] = str((study.run.get("git") or {}).get("commit") or "")[:12]
+    found |= {"device": study.device, "seconds, the whole study": study.run.get("seconds")}
+    return {key: WITHOUT if value in (None, "") else str(value) for key, value in found.items()}
 
 
 def _tables(studies):
     """For each measure that a study has: name, unit, better, rows of (label, a text a study)."""
-    tables = {name: indexed(study["summary"]) for name, study in studies.items()}
-    models = in_order({model for table in tables.values() for model in table.index})
+    tables = [study.table for study in studies.values()]
     found = []
     for measure in MEASURES:
+        having = [table for table in tables if measure in table]
+        models = in_order({model for table in having for model in table.index})
         rows = [
-            (
-                label(model),
-                [
-                    interval(table, model, measure)
-                    if measure in table and model in table.index
-                    else WITHOUT
-                    for table in tables.values()
-                ],
-            )
+            (label(model), [_cell(table, model, measure) for table in tables])
             for model in models
             if model != "truth" or measure == "kid"
         ]
         rows = [row for row in rows if set(row[1]) != {WITHOUT}]
         if rows:
-            found.append((*known(measure), rows))
+            found.append((*verdicts.MEASURES[measure], rows))
     return found
 
 
-def _pictures(folders, about):
-    """Sections of (file, words, (picture, caption) of each study), and all pictures."""
-    found = {
-        folder.name: {picture.stem: picture for picture in html_page.pictures(folder / "figures")}
-        for folder in folders
-    }
-    sections = []
-    for stem, words in FIGURES.items():
-        shown = [
-            (images[stem], f"{name}: {about[name]}.")
-            for name, images in found.items()
-            if stem in images
-        ]
-        if shown:
-            sections.append((stem, words, shown))
-    return sections, [picture for _, _, shown in sections for picture, _ in shown]
-
-
-def _file_name(names):
-    """The names, cut if they are long; a cut name ends in a digest of all of them."""
-    joined = "-".join(names)
-    if len(joined) <= LONGEST:
-        return joined
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
-    return f"{joined[: LONGEST - 9]}-{digest}"
+def _cell(table, model, measure):
+    there = measure in table and model in table.index
+    return interval(table, model, measure) if there else WITHOUT

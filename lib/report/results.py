@@ -6,15 +6,45 @@ means must be there.
 
 import json
 import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from lib.figures.style import NETWORKS
+from lib.figures.style import NETWORKS, in_order
 from lib.files import read_json
 
 PROFILES = Path(__file__).resolve().parents[2] / "notebooks" / "profiles"
+
+
+@dataclass
+class Study:
+    """What a study has left in results/<study>."""
+
+    table: pd.DataFrame  # summary.csv by model, in the order of every table
+    name: str = ""
+    metrics: pd.DataFrame | None = None  # one row a photo and model
+    seeds: pd.DataFrame | None = None  # see `seeds.over_seeds`
+    colors: pd.DataFrame | None = None  # see `evaluate.error_by_color`
+    facts: dict = field(default_factory=dict)  # summary.json
+    run: dict = field(default_factory=dict)  # run.json
+    data: dict = field(default_factory=dict)  # data.json
+    params: dict = field(default_factory=dict)  # params.json of each network that has one
+    histories: dict = field(default_factory=dict)  # of each network trained in epochs
+    steps: pd.DataFrame | None = None  # history.csv of NoGAN's joint phase
+    joint: pd.DataFrame | None = None  # nogan.csv, the checks of that phase
+
+    @property
+    def photos(self):
+        """Number of test photos; None if it is not known."""
+        return None if self.metrics is None else self.metrics["photo"].nunique()
+
+    @property
+    def device(self):
+        """The GPUs that the study ran on, or else the CPU; None if that is not recorded."""
+        hardware = self.run.get("hardware") or {}
+        return ", ".join(hardware.get("gpus") or []) or hardware.get("cpu")
 
 
 def read(folder):
@@ -27,62 +57,69 @@ def read(folder):
 
     Returns
     -------
-    dict
-        name (of the study), summary (its attrs["paired"]: differences of KID, which no table of
-        photos has), metrics (None if it is not a table of photos and models),
-        seeds and colors (None without seeds.csv, colors.csv), facts (summary.json), run (run.json),
-        data (data.json), params (of each network that has them), histories (of each network trained
-        in epochs), steps (NoGAN's history, or None) and joint (the checks of its joint phase, or
-        None).
+    Study
 
     Raises
     ------
     FileNotFoundError
         If there is no summary.csv: the study has not been evaluated.
     ValueError
-        If summary.csv is not a table with a column `model`.
+        If summary.csv is not a table with a column `model` and one row for each.
     """
     folder = Path(folder)
     path = folder / "summary.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: run notebook 07 of this study first")
-    summary, run = _csv(path), read_json(folder / "run.json")
-    if summary is None or "model" not in summary or summary.empty:
-        raise ValueError(f"{path}: expected a table with a column model, and rows")
-    facts = read_json(folder / "summary.json")
-    summary.attrs["paired"] = [row for row in facts.get("paired") or [] if row["measure"] == "kid"]
+    summary, run = _csv(path, {"model"}), read_json(folder / "run.json")
+    if summary is None or summary.empty or summary["model"].duplicated().any():
+        raise ValueError(f"{path}: expected a table with a column model, and one row a model")
+    table = summary.set_index("model")
     params = {name: read_json(place / "params.json") for name, place in _places(folder).items()}
+    return Study(
+        table=table.loc[in_order(table.index)],
+        name=run.get("study", folder.name),
+        metrics=_csv(folder / "metrics.csv", {"photo", "model"}),
+        seeds=_csv(folder / "seeds.csv", {"model", "measure", "seeds", "mean", "sd"}),
+        colors=_csv(folder / "colors.csv", {"color", "model", "rmse_ab", "pixels"}),
+        facts=read_json(folder / "summary.json"),
+        run=run,
+        data=read_json(folder / "data.json"),
+        params={name: values for name, values in params.items() if values},
+        histories=histories(folder),
+        steps=_csv(folder / "gan" / "history.csv", {"step", "seconds"}),
+        joint=_csv(folder / "gan" / "nogan.csv", {"step", "colorfulness_ratio", "chosen"}),
+    )
+
+
+def histories(folder):
+    """One row an epoch of each network in results/<study> that was trained: name -> DataFrame.
+
+    A generator that was fine-tuned begins with the epochs in which its encoder was frozen.
+    """
+    folder = Path(folder)
+    found = {name: _csv(at / "history.csv", {"epoch"}) for name, at in _places(folder).items()}
+    frozen = _csv(folder / "generator_frozen" / "history.csv", {"epoch"})
+    if frozen is not None and found["generator"] is not None:
+        whole = pd.concat([frozen, found["generator"]], ignore_index=True)
+        found["generator"] = whole.assign(epoch=range(1, len(whole) + 1))
     return {
-        "name": run.get("study", folder.name),
-        "summary": summary,
-        "metrics": _csv(folder / "metrics.csv", {"photo", "model"}),
-        "seeds": _csv(folder / "seeds.csv", {"model", "measure", "seeds", "mean", "sd"}),
-        "colors": _csv(folder / "colors.csv", {"color", "model", "rmse_ab", "pixels"}),
-        "facts": facts,
-        "run": run,
-        "data": read_json(folder / "data.json"),
-        "params": {name: values for name, values in params.items() if values},
-        "histories": histories(folder),
-        "steps": _csv(folder / "gan" / "history.csv", {"step", "seconds"}),
-        "joint": _csv(folder / "gan" / "nogan.csv", {"step", "colorfulness_ratio", "chosen"}),
+        name: history for name, history in found.items() if history is not None and len(history)
     }
 
 
 def same_photos(first, study):
     """Whether two studies have been evaluated on the same photos, as far as is known."""
-    prints = [one["data"].get("fingerprint") for one in (first, study)]
-    tables = [one["metrics"] for one in (first, study)]
-    if None in prints or any(table is None for table in tables):
+    prints = [one.data.get("fingerprint") for one in (first, study)]
+    if None in prints or first.metrics is None or study.metrics is None:
         return first is study
-    return prints[0] == prints[1] and set(tables[0]["photo"]) == set(tables[1]["photo"])
+    return prints[0] == prints[1] and set(first.metrics["photo"]) == set(study.metrics["photo"])
 
 
 def tested_on(study):
     """What a study was evaluated on, in words: how many photos of what, and their size."""
-    metrics, parameters = study["metrics"], study["run"].get("parameters") or {}
-    count = (study["data"].get("counts") or {}).get("test")
-    count = count if metrics is None else metrics["photo"].nunique()
-    data = study["data"].get("dataset") or parameters.get("DATASET")
+    parameters = study.run.get("parameters") or {}
+    count = study.photos or (study.data.get("counts") or {}).get("test")
+    data = study.data.get("dataset") or parameters.get("DATASET")
     kind = "drawn scenes" if data == "scenes" else f"photos of {data}" if data else "photos"
     words = f"{count:,} {kind}" if count is not None else f"{kind}, how many is not recorded"
     side = parameters.get("IMAGE_SIZE")
@@ -115,32 +152,17 @@ def _setting(value):
     return value if plain else json.dumps(value)
 
 
-def histories(folder):
-    """One row an epoch of each network in results/<study> that was trained: name -> DataFrame.
-
-    A generator that was fine-tuned begins with the epochs in which its encoder was frozen.
-    """
-    places = _places(Path(folder))
-    found = {name: _csv(place / "history.csv", {"epoch"}) for name, place in places.items()}
-    found = {name: history for name, history in found.items() if history is not None}
-    frozen = _csv(Path(folder) / "generator_frozen" / "history.csv", {"epoch"})
-    if frozen is not None and "generator" in found:
-        whole = pd.concat([frozen, found["generator"]], ignore_index=True)
-        found["generator"] = whole.assign(epoch=range(1, len(whole) + 1))
-    return {name: history for name, history in found.items() if len(history)}
-
-
 def _places(folder):
-    """Where the networks of a study are kept."""
-    critic = folder / "critic" / "cycle1"
-    critic = critic if critic.is_dir() else folder / "critic"
+    """Where the networks of a study are kept: name -> folder."""
+    cycle = folder / "critic" / "cycle1"
+    critic = cycle if cycle.is_dir() else folder / "critic"
     return {name: folder / name for name in NETWORKS} | {"critic": critic}
 
 
-def _csv(path, columns=()):
-    """A table with these columns, or None where there is none or nothing in it."""
+def _csv(path, columns):
+    """A table with these columns, or None where there is none."""
     try:
         table = pd.read_csv(path)
-    except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError):
+    except (FileNotFoundError, ValueError):  # the latter: empty, or no text
         return None
-    return table if set(columns) <= set(table) else None
+    return table if columns <= set(table) else None

@@ -1,8 +1,7 @@
 """Training again from other seeds: does the answer survive it?
 
-A `seeds` table has one row a model and measure: model, measure, seeds (their number), mean and sd
-(n - 1) over the training runs (see `intervals.over_seeds`). Intervals over photos, in `summary`,
-say how far a mean moves with other photos; the sd, how far it moves with another training run.
+Intervals over photos say how far a mean moves with other photos; the standard deviation over
+training runs, how far it moves with another training run.
 
 References
 ----------
@@ -13,18 +12,57 @@ are involved.
 import math
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from lib.figures.style import in_order, label
-from lib.report.cells import difference, ends, half_places, indexed, interval, known, number
-from lib.report.verdicts import compare
+from lib.report.number_format import difference, ends, half_places, interval, number
+from lib.report.verdicts import MEASURES, compare, titled
 
-COLUMNS = ("model", "measure", "seeds", "mean", "sd")
 SHOWN = ("rmse_ab", "colorfulness_ratio", "kid")  # measures of the table of spreads
 NORMAL = 1.96  # standard errors in half of a 95 % interval
 
 
-def spreads(seeds, summary):
+def over_seeds(summaries):
+    """How much each mean depends on the seed of training.
+
+    Parameters
+    ----------
+    summaries : list of DataFrame
+        The summary.csv of the same study, trained with one seed each.
+
+    Returns
+    -------
+    DataFrame
+        One row a model and measure, those that all summaries have: model, measure, seeds (their
+        number S), mean, sd (S - 1 below) and low, high: the 95 % interval of Student's t for the
+        mean over training seeds, mean -+ t sd / sqrt(S), wide for few seeds (3: 2.5 sd). With one
+        seed, or where a value is NaN, sd, low and high are NaN; a row that no training changes
+        has sd 0 and low = high = mean.
+
+    Raises
+    ------
+    ValueError
+        For no summary at all, or one without a column model, or with a model twice.
+    """
+    if not summaries or not all("model" in summary for summary in summaries):
+        raise ValueError(f"summaries: expected tables with a column model, got {len(summaries)}")
+    if any(summary["model"].duplicated().any() for summary in summaries):
+        raise ValueError("summaries: expected each model once a table, got one more than once")
+    tables = [summary.set_index("model") for summary in summaries]
+    measures = [m for m in tables[0] if all({m, f"{m}_low"} <= set(table) for table in tables)]
+    models = [model for model in tables[0].index if all(model in table.index for table in tables)]
+    values = np.array([table.loc[models, measures] for table in tables], float)
+    count, mean = len(tables), values.mean(axis=0)
+    sd = values.std(axis=0, ddof=1) if count > 1 else np.full_like(mean, np.nan)
+    half = stats.t.ppf(0.975, count - 1) * sd / math.sqrt(count)
+    rows = pd.MultiIndex.from_product([models, measures], names=["model", "measure"])
+    columns = {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
+    columns = {"seeds": count} | {name: numbers.ravel() for name, numbers in columns.items()}
+    return pd.DataFrame(columns, index=rows).reset_index()
+
+
+def spreads(study):
     """Spread between training runs beside the spread between photos.
 
     Returns
@@ -32,29 +70,39 @@ def spreads(seeds, summary):
     list of (measure's name and unit, list of rows)
         A row: the model's name; mean and interval over this study's photos; mean and sd over the
         runs; their number; the sd over the runs as a multiple of the standard error over photos.
+        Empty for a study without seeds, or with one.
     """
-    table, found = indexed(summary), []
+    if study.seeds is None:
+        return []
+    table, repeated, found = study.table, study.seeds[study.seeds["seeds"] > 1], []
     for measure in SHOWN:
-        runs = seeds[seeds["measure"] == measure].set_index("model")
-        rows = [
-            _row(table, runs.loc[model], model, measure)
-            for model in in_order(runs.index)
-            if model in table.index and measure in table and runs.loc[model, "seeds"] > 1
-        ]
-        name, unit, _ = known(measure)
-        if any(rows):
-            found.append((f"{name} ({unit})" if unit else name, [row for row in rows if row]))
+        runs = repeated[repeated["measure"] == measure].set_index("model")
+        models = [model for model in in_order(runs.index) if model in table.index]
+        if models and measure in table:
+            rows = [_row(table, runs.loc[model], model, measure) for model in models]
+            found.append((titled(measure), rows))
     return found
 
 
-def survives(seeds, summary, metrics, model="gan", reference="cnn"):
+def _row(table, runs, model, measure):
+    low, high = ends(table, model, measure)
+    digits = half_places(runs["sd"]) if runs["sd"] > 0 else 3
+    over = f"{number(runs['mean'], digits)} ± {number(runs['sd'], digits)}"
+    error = (high - low) / 2 / NORMAL
+    ratio = f"{runs['sd'] / error:.1f}" if error > 0 else "–"
+    return label(model), interval(table, model, measure), over, int(runs["seeds"]), ratio
+
+
+def survives(study, model="gan", reference="cnn"):
     """Whether the answer to the paper's claim survives other seeds: one or two sentences.
 
     Welch's 95 % t interval of the difference of the two means over the runs. Empty if a row is
     missing; with fewer than two runs of a model it says that nothing can be said.
     """
-    rows = seeds[seeds["measure"] == "rmse_ab"].set_index("model")
-    photos = {row.measure: row for row in compare(summary, metrics, model, reference)}
+    if study.seeds is None:
+        return ""
+    rows = study.seeds[study.seeds["measure"] == "rmse_ab"].set_index("model")
+    photos = {row.measure: row.verdict for row in compare(study, model, reference)}
     if not {model, reference} <= set(rows.index) or "rmse_ab" not in photos:
         return ""
     one, other = rows.loc[model], rows.loc[reference]
@@ -62,13 +110,12 @@ def survives(seeds, summary, metrics, model="gan", reference="cnn"):
     if count < 2:
         return "There is one training run of a model: what another seed would change is not known."
     low, high = welch(one, other)
-    value = one["mean"] - other["mean"]
     runs = "better" if high < 0 else "worse" if low > 0 else "open"
-    name, unit, _ = known("rmse_ab")
+    name, unit, _ = MEASURES["rmse_ab"]
     return (
         f"Over {count} training runs of each model from different seeds, {label(model)} minus "
-        f"{label(reference)} in {name} is {difference(value, low, high)} {unit} (Welch’s t). "
-        f"{_verdict(photos['rmse_ab'].verdict, runs)}"
+        f"{label(reference)} in {name} is {difference(one['mean'] - other['mean'], low, high)} "
+        f"{unit} (Welch’s t). {_verdict(photos['rmse_ab'], runs)}"
     )
 
 
@@ -101,12 +148,3 @@ def _verdict(photos, runs):
             f"the GAN is {runs}."
         )
     return f"The answer turns round: in this study’s run the GAN is {photos}, over the runs {runs}."
-
-
-def _row(table, runs, model, measure):
-    low, high = ends(table, model, measure)
-    digits = half_places(runs["sd"]) if runs["sd"] > 0 else 3
-    over = f"{number(runs['mean'], digits)} ± {number(runs['sd'], digits)}"
-    error = (high - low) / 2 / NORMAL
-    ratio = f"{runs['sd'] / error:.1f}" if np.isfinite(error) and error > 0 else "–"
-    return label(model), interval(table, model, measure), over, int(runs["seeds"]), ratio

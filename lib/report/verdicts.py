@@ -1,40 +1,33 @@
-"""Whether one row of a table is better than another, measure by measure.
+"""Which row of a study's table is better, measure by measure.
 
-`summary` has one row a model (see `intervals.summarize`), `metrics` one row a photo and model, or
-is None. A difference counts as one only if its 95 % interval leaves out zero: the interval of the
-paired differences, photo by photo, where `metrics` has the measure, or that of `summary.attrs`
-(see `results.read`), as for KID; otherwise the two means' intervals
-must not overlap. Where the best value is in the middle (colorfulness: the truth's), the
-distances from it are compared. Intervals are over photos: they say nothing of another training run
-(for that see `seeds`).
+A difference counts as one only if its 95 % interval leaves out zero: the interval of the paired
+differences, photo by photo, as `summary.json` has it, or drawn from `metrics.csv` with the study's
+own seed where that list lacks the pair. Where photos are not known, the two means' intervals must
+not overlap. Where the best value is in the middle (colorfulness: the truth's), the distances from
+it are compared, photo by photo. Intervals are over photos: they say nothing of another training
+run (see `seeds`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from lib import metrics
+from lib.figures.style import group, label
 from lib.intervals import paired_difference
-from lib.report.cells import (
-    difference,
-    ends,
-    goal,
-    indexed,
-    interval,
-    known,
-    measures,
-    places,
-    signed,
-)
+from lib.report.number_format import difference, ends, interval, places, signed
 
+MEASURES = (  # name: (label, unit, better: lower, higher, truth or one), in the order of columns
+    dict(sorted(metrics.MEASURES.items(), key=lambda item: item[1][2] == "truth"))
+    | metrics.SET_MEASURES
+)
+RATIO = "colorfulness_ratio"  # colorfulness once more, over its mean of the true photos
+NEVER_BEST = ("levin", "oracle_mean", "oracle_sample", "truth")  # they know what no model can
 VERDICTS = {
     "better": "better",
     "worse": "worse",
     "open": "no difference that these photos can show",
-    "more": "higher; better or worse is not known",
-    "less": "lower; better or worse is not known",
 }
-RATIO = "colorfulness_ratio"
 
 
 @dataclass(frozen=True)
@@ -50,102 +43,126 @@ class Comparison:
     verdict: str  # a key of VERDICTS
 
 
-def compare(summary, metrics, model="gan", reference="cnn"):
-    """Compare two rows measure by measure; a list of Comparison, empty if a row is missing."""
-    table = indexed(summary)
+def measures(table):
+    """Columns that are measures, in the order of every table."""
+    return [measure for measure in MEASURES if measure in table]
+
+
+def titled(measure):
+    """Name of a measure with its unit."""
+    name, unit, _ = MEASURES[measure]
+    return f"{name} ({unit})" if unit else name
+
+
+def truth(table):
+    """Mean colorfulness of the true photos; None: unknown."""
+    known = "truth" in table.index and "colorfulness" in table
+    return float(table.loc["truth", "colorfulness"]) if known else None
+
+
+def best(table, measure):
+    """The row with the best mean of a measure, among what a model could know; None: not known."""
+    better = MEASURES[measure][2]
+    aim = {"truth": truth(table), "one": 1.0}.get(better)
+    values = table.loc[~table.index.isin(NEVER_BEST), measure].dropna()
+    if values.empty or (better == "truth" and aim is None):
+        return None
+    if aim is not None:
+        values = (values - aim).abs()
+    return values.idxmax() if better == "higher" else values.idxmin()
+
+
+def marked_rows(table, shown):
+    """Rows of a table for a page: name, group, and a (text, is best) for each measure shown."""
+    winners = {measure: best(table, measure) for measure in shown}
+    return [
+        (
+            label(row),
+            group(row)[0],
+            [(interval(table, row, measure), row == winner) for measure, winner in winners.items()],
+        )
+        for row in table.index
+    ]
+
+
+def compare(study, model="gan", reference="cnn"):
+    """Compare two rows measure by measure; a list of Comparison, empty if a row is missing.
+
+    `study` is a `results.Study`. A measure that is best at the truth's value is left out where
+    photos are not known.
+    """
+    table, found = study.table, []
     if not {model, reference} <= set(table.index):
         return []
-    found = []
     for measure in measures(table):
-        if table.loc[[model, reference], measure].isna().any():
-            continue
-        name, unit, _ = known(measure)
-        value, sure, text = measured(table, metrics, measure, model, reference)
-        verdict = _verdict(table, metrics, measure, model, reference, value, sure)
-        texts = [interval(table, row, measure) for row in (model, reference)]
-        found.append(Comparison(measure, name, unit, *texts, text, verdict))
+        verdict = _verdict(study, measure, model, reference)
+        if verdict and table.loc[[model, reference], measure].notna().all():
+            _, _, text = measured(study, measure, model, reference)
+            texts = [interval(table, row, measure) for row in (model, reference)]
+            found.append(Comparison(measure, *MEASURES[measure][:2], *texts, text, verdict))
     return found
 
 
-def measured(table, metrics, measure, model, reference):
+def measured(study, measure, model, reference):
     """Mean difference of two rows, whether it is one, and its text."""
-    photos = _by_photo(metrics, measure, model, reference)
-    if photos is not None:
-        value, low, high = _paired(photos[model], photos[reference])
+    table, pair = study.table, _paired(study, measure, model, reference)
+    if pair:
+        value, low, high = pair
         return value, low > 0 or high < 0, difference(value, low, high)
-    for row in table.attrs.get("paired", ()):
-        if (row["measure"], row["model"], row["reference"]) == (measure, model, reference):
-            value, low, high = row["difference"], row["low"], row["high"]
-            return value, low > 0 or high < 0, difference(value, low, high)
     value = table.loc[model, measure] - table.loc[reference, measure]
-    apart = _apart(ends(table, model, measure), ends(table, reference, measure))
-    return value, apart, signed(value, places(table, measure))
+    (low, high), (below, above) = (ends(table, row, measure) for row in (model, reference))
+    return value, bool(low > above or high < below), signed(value, places(table, measure))
 
 
-def _verdict(table, metrics, measure, model, reference, value, sure):
-    """What a difference of means counts as, a key of VERDICTS."""
-    better, aim = known(measure)[2], goal(table, measure)
-    if aim is not None:
-        value, sure = _nearer(table, metrics, measure, model, reference, aim)
-        better = "lower"
-    if not sure:
-        return "open"
-    if better in ("lower", "higher"):
-        return "better" if (value < 0) == (better == "lower") else "worse"
-    return "more" if value > 0 else "less"
+def _paired(study, measure, model, reference):
+    """Mean of the paired differences and the ends of its interval; None: photos are not known."""
+    if measure == RATIO and "truth" in study.table.index:
+        pair = _paired(study, "colorfulness", model, reference)
+        return pair and [value / truth(study.table) for value in pair]
+    for row in study.facts.get("paired") or []:
+        if (row["measure"], row["model"], row["reference"]) == (measure, model, reference):
+            return row["difference"], row["low"], row["high"]
+    return _drawn(study, study.metrics, measure, model, reference)
 
 
-def _nearer(table, metrics, measure, model, reference, aim):
-    """Distance of a model from `aim` minus that of the reference, and whether it is one.
-
-    The two may lie on either side of it. With s the side of a mean, +1 or -1, the difference is the
-    mean over photos of s1 (model - aim) - s2 (reference - aim), where a photo's aim is its truth.
-    """
-    one, other = (np.sign(table.loc[row, measure] - aim) or 1.0 for row in (model, reference))
-    photos = _by_photo(metrics, measure, model, reference)
-    if photos is not None:
-        aims = photos.get("truth", aim)
-        far = one * (photos[model] - aims), other * (photos[reference] - aims)
-        value, low, high = _paired(*far)
-        return value, low > 0 or high < 0
-    spans = []
-    for row in (model, reference):
-        low, high = sorted(abs(end - aim) for end in ends(table, row, measure))
-        below, above = ends(table, row, measure)
-        spans.append([0.0 if below <= aim <= above else low, high])
-    far = [abs(table.loc[row, measure] - aim) for row in (model, reference)]
-    return far[0] - far[1], _apart(*spans)
-
-
-def _by_photo(metrics, measure, model, reference):
-    """A measure's values, one row a photo and one column a row of the table.
-
-    None where they are not known, or not of the same photos for both. Of the ratio of colorfulness,
-    a photo's value is its colorfulness over the mean of the true photos.
-    """
-    if measure == RATIO:
-        table = _by_photo(metrics, "colorfulness", model, reference)
-        return None if table is None or "truth" not in table else table / table["truth"].mean()
-    if metrics is None or measure not in metrics:
+def _drawn(study, photos, measure, model, reference):
+    """The same from a table of photos, with the study's seed; None if it lacks a value."""
+    if photos is None:
         return None
-    rows = metrics[metrics["model"].isin([model, reference, "truth"])]
-    if rows.duplicated(["photo", "model"]).any():
+    try:
+        seed = study.facts.get("seed", 0)
+        found = paired_difference(photos, measure, model, reference, seed)
+    except ValueError:  # the two rows are not there, or not of the same photos, each once
         return None
-    table = rows.pivot(index="photo", columns="model", values=measure)
-    pair = {model, reference} <= set(table) and not table[[model, reference]].isna().any(axis=None)
-    return table if pair else None
-
-
-def _paired(one, other):
-    """Mean difference of two columns of `_by_photo` with the ends of its interval."""
-    columns = {"model": one, "reference": other}
-    rows = [
-        pd.DataFrame({"photo": c.index, "model": n, "value": c.values}) for n, c in columns.items()
-    ]
-    found = paired_difference(pd.concat(rows), "value", *columns)
     return found["difference"], found["low"], found["high"]
 
 
-def _apart(one, other):
-    """Whether two intervals leave a gap; False where an end is not known."""
-    return bool(one[0] > other[1] or one[1] < other[0])
+def _verdict(study, measure, model, reference):
+    """What a difference of means counts as, a key of VERDICTS; None: it cannot be judged."""
+    better = MEASURES[measure][2]
+    if better in ("lower", "higher"):
+        value, sure, _ = measured(study, measure, model, reference)
+    elif found := _nearer(study, model, reference):
+        value, low, high = found
+        sure = low > 0 or high < 0
+    else:
+        return None
+    if not sure:
+        return "open"
+    return "better" if (value > 0) == (better == "higher") else "worse"
+
+
+def _nearer(study, model, reference):
+    """Distance from the truth in colorfulness of a model minus that of the reference, as `_drawn`.
+
+    The two may lie on either side of it. With s the side of a mean, +1 or -1, the difference is the
+    mean over photos of s1 (model - truth) - s2 (reference - truth).
+    """
+    photos, needed = study.metrics, {model, reference, "truth"}
+    if photos is None or "colorfulness" not in photos or not needed <= set(photos["model"]):
+        return None
+    values = photos.pivot_table("colorfulness", index="photo", columns="model")
+    error = values[[model, reference]].sub(values["truth"], axis=0)
+    far = error * np.sign(error.mean()).replace(0, 1)
+    long = far.reset_index().melt("photo", var_name="model", value_name="colorfulness")
+    return _drawn(study, long, "colorfulness", model, reference)

@@ -205,10 +205,10 @@ def _release(names, root):
         trained = sorted(path.parent for path in folder.glob("*/model.keras"))
         if not trained:
             raise UsageError(f"release: no trained network in results/{folder.name}")
-        from lib.models import release
+        from lib.colorize.released import write
 
         for place in trained:
-            release(place)
+            write(place)
             print(f"released: results/{folder.name}/{place.name}", flush=True)
 
 

@@ -50,7 +50,7 @@ def write_seeds(folder, repeats):
     import pandas as pd  # a second: only when it is needed
 
     from lib import report
-    from lib.intervals import over_seeds
+    from lib.report.seeds import over_seeds
 
     paths = [folder / "summary.csv", *(folder.parent / name / "summary.csv" for name in repeats)]
     if all(path.is_file() for path in paths):  # NOTEBOOKS may leave 07 out

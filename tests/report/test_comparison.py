@@ -1,63 +1,49 @@
 """Studies side by side: what differs, what cannot be compared, sentences that follow numbers."""
 
-import json
-
 import pandas as pd
 import pytest
-from test_findings import COLORS, ERRORS, metrics
-from test_report import Page, png
+from studies import COLORS, ERRORS, Page, change_json, metrics, write
 
-from lib.intervals import summarize
-from lib.report import comparison
-
-
-def write(folder, table, fingerprint="ab" * 32, **parameters):
-    """Write the results of a study; returns its folder."""
-    (folder / "figures").mkdir(parents=True)
-    table.to_csv(folder / "metrics.csv", index=False)
-    summarize(table).to_csv(folder / "summary.csv", index=False)
-    given = {"STUDY": folder.name, "EPOCHS": 8, "SOURCE": None} | parameters
-    run = {"study": folder.name, "parameters": given, "seconds": 60.0}
-    (folder / "run.json").write_text(json.dumps(run))
-    (folder / "data.json").write_text(json.dumps({"fingerprint": fingerprint}))
-    (folder / "figures" / "fig6_grid.png").write_bytes(png((60, 40), f"grid of {folder.name}"))
-    return folder
+from lib.report import comparison, results
 
 
 @pytest.fixture(name="first")
 def first_study(tmp_path):
-    return write(tmp_path / "first", metrics())
+    return write(tmp_path / "first")
 
 
-def test_a_variant_is_compared_photo_by_photo(first, tmp_path):
+def read(*folders):
+    return {folder.name: results.read(folder) for folder in folders}
+
+
+def test_a_variant_is_compared_photo_by_photo_and_only_the_comparison_is_written(first, tmp_path):
     errors = {name: ERRORS[name] for name in ("truth", "gray", "generator")} | {"gan": 11.0}
     variant = write(tmp_path / "no critic", metrics(errors), CRITIC_EPOCHS=0)
     path = comparison.build([first, variant])
     assert path == tmp_path / "comparison-first-no critic.html" and not list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob("*/*.html"))
     page = Page(path)
     assert "no critic against first: NoGAN" in page.words
     assert "no critic is further from the true colours" in page.words  # 11 against 10
     assert "This study cannot say." in page.words and "Yes, by the paper’s own" in page.words
     assert "Not the same photos" not in page.words
-    alts = [image["alt"] for image in page.all("img")]
-    assert alts == ["grid of first", "grid of no critic"]
+    assert [image["alt"] for image in page.all("img")] == ["grid of first", "grid of no critic"]
 
 
 def test_only_what_differs_is_listed(first, tmp_path):
-    again = write(tmp_path / "again", metrics(), EPOCHS=9, LOSS="mae")
-    rows = comparison._differences({f.name: comparison.results.read(f) for f in (first, again)})
+    again = write(tmp_path / "again", EPOCHS=9, LOSS="mae")
+    rows = comparison._differences(read(first, again))
     assert dict(rows) == {"EPOCHS": ["8", "9"], "LOSS": ["–", "mae"]}
-    twin = write(tmp_path / "twin", metrics())
+    twin = write(tmp_path / "twin")
     assert "Nothing that is recorded." in Page(comparison.build([first, twin])).words
 
 
 def test_tables_have_all_models_of_all_studies_and_only_measures_that_are_there(first, tmp_path):
-    other = metrics({"truth": 0, "xception": 8.0, "gan": 9.0}, COLORS | {"xception": 30})
-    folder = write(tmp_path / "other", other)
+    photos = metrics({"truth": 0, "xception": 8.0, "gan": 9.0}, COLORS | {"xception": 30})
+    folder = write(tmp_path / "other", photos)
     summary = pd.read_csv(folder / "summary.csv").assign(kid=3.25, kid_low=3.0, kid_high=3.5)
     summary.to_csv(folder / "summary.csv", index=False)
-    studies = {f.name: comparison.results.read(f) for f in (first, folder)}
-    tables = {name: dict(rows) for name, _, _, rows in comparison._tables(studies)}
+    tables = {name: dict(rows) for name, _, _, rows in comparison._tables(read(first, folder))}
     assert tables["RMSE of ab"]["Xception"][0] == "–" and tables["RMSE of ab"]["CNN"][1] == "–"
     assert tables["RMSE of ab"]["Xception"][1].startswith("8.")
     kid = next(rows for name, rows in tables.items() if name.startswith("KID"))
@@ -67,12 +53,12 @@ def test_tables_have_all_models_of_all_studies_and_only_measures_that_are_there(
 
 @pytest.mark.parametrize("how", ["other data", "other photos", "no metrics", "no data.json"])
 def test_other_photos_are_not_compared(first, tmp_path, how):
-    table = metrics()
+    photos = metrics()
     if how == "other photos":
-        table["photo"] = "x-" + table["photo"]
-    folder = write(
-        tmp_path / "other", table, fingerprint="cd" if how == "other data" else "ab" * 32
-    )
+        photos["photo"] = "x-" + photos["photo"]
+    folder = write(tmp_path / "other", photos)
+    if how == "other data":
+        change_json(folder / "data.json", fingerprint="cd")
     if how.startswith("no "):
         (folder / ("metrics.csv" if how == "no metrics" else "data.json")).unlink()
     words = Page(comparison.build([first, folder])).words
@@ -81,35 +67,13 @@ def test_other_photos_are_not_compared(first, tmp_path, how):
 
 
 def test_long_names_are_cut_and_stay_different(tmp_path):
-    names = [f"study-{number}-{'x' * 20}" for number in range(5)]
-    cut = [comparison._file_name(some) for some in (names, names[:-1] + ["study-9"], names[:4])]
-    assert len(set(cut)) == 3 and max(map(len, cut)) <= comparison.LONGEST
-    assert comparison._file_name(["a", "b"]) == "a-b"
+    folders = [write(tmp_path / f"study-{number}-{'x' * 40}") for number in range(3)]
+    paths = {comparison.build(folders), comparison.build(folders[:2])}
+    assert len({path.name for path in paths}) == 2
+    assert all(len(path.name) < 120 and path.is_file() for path in paths)
 
 
 @pytest.mark.parametrize("names", [[], ["first"], ["first", "first"]])
 def test_fewer_than_two_studies_are_refused(first, names):
     with pytest.raises(ValueError, match="two or more"):
         comparison.build([first.parent / name for name in names])
-
-
-def test_a_study_that_was_not_evaluated_is_named(first, tmp_path):
-    with pytest.raises(FileNotFoundError, match="none/summary.csv"):
-        comparison.build([first, tmp_path / "none"])
-
-
-def test_studies_of_other_data_say_what_each_is_of_and_are_read_within_each(first, tmp_path):
-    about = {"dataset": "flickr8k", "fingerprint": "cd"}
-    errors = {name: ERRORS[name] for name in ("truth", "gray", "generator", "cnn")} | {"gan": 19.0}
-    other = write(tmp_path / "other", metrics(errors), IMAGE_SIZE=96)
-    (other / "data.json").write_text(json.dumps(about))
-    (first / "data.json").write_text(json.dumps({"dataset": "scenes", "fingerprint": "ab"}))
-    page = Page(comparison.build([first, other]))
-    count = metrics()["photo"].nunique()
-    assert f"first : {count} drawn scenes" in page.words
-    assert f"other : {count} photos of flickr8k, 96 × 96 pixels" in page.words
-    assert "Read each column down, not across" in page.words
-    assert f"other: {count} photos of flickr8k, 96 × 96 pixels." in page.words  # under its grid
-    sides = page.words[page.words.index("NoGAN against the CNN within") :]
-    assert sides.index("▲ better") < sides.index("▼ worse") < sides.index("other against first")
-    assert [image["alt"] for image in page.all("img")] == ["grid of first", "grid of other"]

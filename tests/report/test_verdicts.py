@@ -1,0 +1,106 @@
+"""Which row is better, and how the numbers of it are written."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from studies import COLORS, changed, metrics, study_of
+
+from lib.intervals import paired_difference, summarize
+from lib.report import number_format, results, verdicts
+
+
+def found(study, *rows):
+    return {row.measure: row for row in verdicts.compare(study, *rows)}
+
+
+def test_pairing_tells_apart_what_two_intervals_cannot():
+    photos = changed(gan=11.5)
+    studies = study_of(photos), study_of(None, summarize(photos))
+    assert [found(study)["rmse_ab"].verdict for study in studies] == ["better", "open"]
+
+
+def test_paired_differences_are_those_of_summary_json():
+    pair = {"measure": "rmse_ab", "model": "gan", "reference": "cnn"}
+    pair |= {"difference": -5.0, "low": -8.0, "high": 2.0}
+    row = found(study_of(metrics(), facts={"paired": [pair]}))["rmse_ab"]
+    assert row.difference == "−5 [−8, 2]" and row.verdict == "open"
+
+
+def test_what_summary_json_lacks_is_drawn_with_the_seed_of_the_study():
+    photos = metrics()
+    drawn = paired_difference(photos, "psnr", "gan", "cnn", seed=3)
+    text = number_format.difference(drawn["difference"], drawn["low"], drawn["high"])
+    assert found(study_of(photos, facts={"seed": 3}))["psnr"].difference == text
+
+
+def test_colorfulness_is_best_at_the_truth():
+    photos = metrics(colors=COLORS | {"gan": 140})
+    study = study_of(photos)
+    assert found(study)["colorfulness"].verdict == "worse"
+    assert verdicts.best(study.table, "colorfulness") == "generator"
+    rest = study_of(photos[~photos.model.isin(["truth", "oracle_sample"])])
+    assert "colorfulness" not in found(rest)
+    assert verdicts.best(rest.table, "colorfulness") is None
+    unpaired = study_of(None, summarize(photos))
+    assert "colorfulness" not in found(unpaired)
+
+
+@pytest.mark.parametrize(
+    "gan, verdict", [(96, "better"), (104, "worse"), (100, "open"), (60, "better"), (40, "open")]
+)
+def test_on_either_side_of_the_truth_the_distances_count(gan, verdict):
+    photos = metrics(colors=COLORS | {"cnn": 40, "gan": gan, "truth": 70}, spread=0.5)
+    random = np.random.default_rng(1)
+    photos["colorfulness"] += random.normal(0, 2, len(photos))  # photo by photo, 0.3 for a mean
+    assert found(study_of(photos))["colorfulness"].verdict == verdict
+
+
+def test_the_ratio_of_colorfulness_is_decided_as_colorfulness_is():
+    photos = metrics()
+    summary = summarize(photos)
+    true = summary.set_index("model").loc["truth", "colorfulness"]
+    for end in ("", "_low", "_high"):
+        summary[f"colorfulness_ratio{end}"] = summary[f"colorfulness{end}"] / true
+    study = study_of(photos, summary)
+    rows = found(study)
+    assert rows["colorfulness_ratio"].verdict == rows["colorfulness"].verdict == "better"
+    assert verdicts.best(study.table, "colorfulness_ratio") == "gan"
+    assert rows["colorfulness_ratio"].difference.startswith("+0.37")  # (66 - 40) / 70
+
+
+@pytest.mark.parametrize("half, verdict", [(0.5, "better"), (3.0, "open")])
+def test_without_a_pair_intervals_must_leave_a_gap(half, verdict):
+    summary = summarize(metrics())
+    summary["kid"] = summary["model"].map({"cnn": 12.0, "gan": 8.0}).fillna(20.0)
+    summary["kid_low"], summary["kid_high"] = summary["kid"] - half, summary["kid"] + half
+    row = found(study_of(metrics(), summary))["kid"]
+    assert row.verdict == verdict and row.difference == ("−4.0" if half == 0.5 else "−4")
+
+
+def test_a_photo_that_is_there_twice_pairs_with_nothing():
+    photos = metrics()
+    study = study_of(photos)
+    study.metrics = pd.concat([photos, photos[:1].assign(model="gan")])
+    assert "[" not in found(study)["rmse_ab"].difference
+
+
+@pytest.mark.parametrize(
+    "value, low, high, text",
+    [
+        (0.25, -0.024, 0.526, "+0.25 [−0.02, 0.53]"),  # one digit would hide that zero is inside
+        (1.24, 0.98, 1.5, "+1.2 [1.0, 1.5]"),
+        (-3.0, -3.0, -3.0, "−3.000 [−3.000, −3.000]"),
+    ],
+)
+def test_a_difference_shows_whether_zero_is_inside(value, low, high, text):
+    assert number_format.difference(value, low, high) == text
+
+
+def test_digits_follow_the_width_of_the_interval():
+    for half, digits in [(0.4, 1), (1.5, 1), (3.0, 0), (0.02, 2), (0.005, 3)]:
+        table = pd.DataFrame({"m": [50.0], "m_low": [50 - half], "m_high": [50 + half]})
+        assert number_format.places(table, "m") == digits
+
+
+def test_a_table_without_a_row_is_not_compared():
+    assert verdicts.compare(results.Study(study_of(metrics()).table.drop("gan"))) == []
