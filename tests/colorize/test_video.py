@@ -38,7 +38,7 @@ class Paint:
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch):
-    monkeypatch.setattr(video.colorize, "SEEN", 10**9)  # a function cannot be compiled
+    monkeypatch.setattr(video.colorize, "sized", lambda network, size: network)
 
 
 def picture(size=SIZE):
@@ -204,7 +204,7 @@ def run(tmp_path, capsys):
     models.build_cnn(4).save(path)
 
     def run(*arguments):
-        words = [*map(str, arguments), "--model", "cnn", "--render-factor", "2"]
+        words = [*map(str, arguments), "--study", "new", "--render-factor", "2"]
         status = color_cli.main(words, tmp_path)
         return status, *(text.splitlines() for text in capsys.readouterr())
 
