@@ -21,14 +21,13 @@ import numpy as np
 from scipy import sparse
 
 from lib import lab
-from lib.colorize.photo_files import reduced
+from lib.colorize.photo_files import SMALLEST, reduced
 
 RENDER_FACTOR = 12  # x 16 pixels: short side of the copy that the network sees
 RENDER_FACTORS = range(2, 41)  # self-attention needs memory with the fourth power
 LONGEST = 3  # long side of the copy over its short side; longer panoramas are squeezed
 EDGE = 10.0  # CIELAB units: where L varies by more than this, ab follows it
 STRIP = 1 << 14  # pixels computed at once: matrix products of so few start no threads
-SMALLEST = 8  # pixels a side of a photo
 HALVINGS = 7  # of the interval of the gamut factor: exact to 1/128
 _ONE_AT_A_TIME = threading.Lock()  # for the network, which uses all processors
 

@@ -6,6 +6,7 @@ Photos are uint8 or uint16 arrays: (H, W) grey, (H, W, 3) RGB, (H, W, 4) RGB and
 import contextlib
 import re
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ EXIF_WORDS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)  # what, w
 EXIF_GROUPS = (0x8769, 0x8825)  # camera settings, place
 XMP, IPTC = 700, 33723  # tags of TIFF
 TURN = re.compile(rb'tiff:Orientation="\d"|<tiff:Orientation>\d</tiff:Orientation>')  # in XMP
+SMALLEST = 8  # pixels a side of a photo
 PANEL = 1000  # pixels, longest side of a photo in a comparison
 ROOM = 65000  # bytes of one kind of words, and dots an inch, that fit into a JPEG
 
@@ -64,10 +66,10 @@ def reduced(photo, height, width):
 def panels(photo, colored):
     """Small copies to look at: dict of grey, coloured and, if the photo has colours, truth.
 
-    uint8 (h, w, 3), up to 1000 pixels a side. Having colours is what `cleaning` takes for it.
+    uint8 (h, w, 3), 8 to 1000 pixels a side. Having colours is what `cleaning` takes for it.
     """
     scale = min(1, PANEL / max(photo.shape[:2]))
-    size = [max(1, round(side * scale)) for side in photo.shape[:2]]
+    size = [max(SMALLEST, round(side * scale)) for side in photo.shape[:2]]
     truth, colored = reduced(photo, *size), reduced(colored, *size)
     gray = lab.lab_to_rgb(lab.rgb_to_lab(truth) * np.float32([1, 0, 0]))[..., :1]
     shown = {"grey": np.rint(gray * 255).astype(np.uint8).repeat(3, -1), "coloured": colored}
@@ -146,16 +148,17 @@ def _write_png16(path, photo, kept):
     import pyvips
 
     image = pyvips.Image.new_from_array(photo, interpretation="rgb16")
-    for key, name in [
-        ("exif", "exif-data"),
-        ("xmp", "xmp-data"),
-        ("icc_profile", "icc-profile-data"),
-    ]:
+    for key, name in (("exif", "exif-data"), ("icc_profile", "icc-profile-data")):
         if key in kept:
             image.set_type(pyvips.GValue.blob_type, name, kept[key])
     if "dpi" in kept:
         image = image.copy(xres=kept["dpi"][0] / 25.4, yres=kept["dpi"][1] / 25.4)
-    image.pngsave(str(path), compression=3, filter="up")
+    png = image.pngsave_buffer(compression=3, filter="up")
+    if "xmp" in kept:  # behind the header, as libvips writes it where nobody looks for it
+        chunk = b"iTXtXML:com.adobe.xmp" + bytes(5) + kept["xmp"]
+        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        png = png[:33] + chunk + png[33:]
+    path.write_bytes(png)
 
 
 def _write_tiff16(path, photo, kept):

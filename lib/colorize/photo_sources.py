@@ -55,7 +55,7 @@ def choose(photos, folder):
         If there is nothing at that path, or "upload" is asked for elsewhere than on Colab.
     """
     if not photos:
-        return [Path(data.data_dir) / name for name in BUNDLED + OLD]
+        return [Path(data.__file__).parent / name for name in BUNDLED + OLD]
     if photos == "upload":
         try:
             from google.colab import files

@@ -77,8 +77,8 @@ def test_profiles_of_16_bits_are_converted_in_16_bits(tmp_path, suffix):
     image.write_to_file(str(tmp_path / f"deep{suffix}"))
     again, about = read(tmp_path / f"deep{suffix}")
     assert again.dtype == np.uint16
-    np.testing.assert_allclose(again, np.int64(photo[..., ::-1]), atol=400)  # 1.6 levels of 8 bits
-    assert len(np.unique(again[:, :, 1])) == 64  # 8 bits would leave 3
+    np.testing.assert_allclose(again, np.int64(photo[..., ::-1]), atol=14)
+    assert len(np.unique(again[:, :, 1])) >= 64  # 8 bits would leave 3
     assert about["icc_profile"] == foreign_profile()
 
 
@@ -149,5 +149,6 @@ def test_compare():
     assert compare(color, color).shape == (512, 3 * 512 + 16, 3)
     assert compare(data.camera(), color).shape == (512, 2 * 512 + 8, 3)
     assert max(compare(noise((100, 3000)), noise((100, 3000, 3))).shape) == 2008
+    assert compare(noise((60, 9000)), noise((60, 9000, 3))).shape[0] == 8
     panel = compare(color, color)[:, :512]
     assert (np.ptp(panel, axis=-1) == 0).all()

@@ -4,6 +4,7 @@ import io
 import os
 import socket
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -127,14 +128,15 @@ def test_photos_are_upright(tmp_path, kind, orientation):
     np.testing.assert_array_equal(decode.read(tmp_path / "a")[0], upright)
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "grey 16", "RGB 16", "grey, alpha 16"])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "grey 16", "RGB 16"])
 def test_profiles_are_converted_whatever_they_are_called(mode):
     levels = np.arange(256, dtype=np.uint16)[None].repeat(20, axis=0)
-    deep = {"grey 16": 1, "RGB 16": 3, "grey, alpha 16": 2}
-    if mode in deep:
-        found = png16(np.dstack([257 * levels] * deep[mode]).squeeze(), linear_profile())
+    if mode == "RGB 16":
+        found = png16(np.dstack([257 * levels] * 3), linear_profile())
     else:
-        image = Image.fromarray(np.uint8(levels)).convert(mode)
+        deep = mode == "grey 16"
+        image = Image.fromarray(257 * levels if deep else np.uint8(levels))
+        image = image if deep else image.convert(mode)
         found = saved(image, "PNG", icc_profile=linear_profile())
     photo, about = decode.read(found)
     true = lab.linear_to_rgb(np.float32(levels[0] / 255))
@@ -202,6 +204,7 @@ def test_several_pictures_are_counted():
 
 HEADER = bytearray(saved(Image.new("L", (8, 8)), "PNG"))
 HEADER[16:24] = struct.pack(">II", 20000, 20000)
+HEADER[29:33] = struct.pack(">I", zlib.crc32(HEADER[12:29]))
 BAD = {
     "empty": (b"", "unreadable: empty file"),
     "text": (b"not a photo", "unreadable: no photo"),
@@ -209,8 +212,8 @@ BAD = {
     "page": (b"<!DOCTYPE html>", "unreadable: XML, HTML"),
     "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "unreadable: HEIC"),
     "film": (b"\0\0\0\x18ftypisom\0\0\0\0", "unreadable: a film"),
-    "cut JPEG": (saved(EIGHT, "JPEG")[:900], "truncated: "),
-    "cut PNG": (saved(EIGHT, "PNG")[:900], "truncated: "),
+    "cut JPEG": (saved(EIGHT, "JPEG")[:-300], "truncated: "),
+    "cut PNG": (saved(EIGHT, "PNG")[:-100], "truncated: "),
     "cut TIFF": (tiff(RGB, "rgb", compression="zlib")[:-2000], "truncated: "),
     "signed": (tiff(np.int16(RAMP >> 1)), "16 bits .int16.*not supported"),
     "double": (tiff(RAMP / 65535), "64 bits .float64.*not supported"),
@@ -234,7 +237,6 @@ def test_packed_12_bits_are_refused():
     found = bytearray(tiff(packed12(RAMP).reshape(48, -1)))
     at = found.index(struct.pack("<HHI", 258, 3, 1)) + 8
     found[at : at + 2] = struct.pack("<H", 12)
-    at = found.index(struct.pack("<HH", 256, 4)) if struct.pack("<HH", 256, 4) in found else 0
     with pytest.raises(decode.Unreadable, match="12 bits"):
         decode.read(bytes(found))
 
@@ -243,7 +245,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded():
     found = saved(Image.new("1", (3000, 2000)), "PNG")
     with pytest.raises(decode.Unreadable, match="6,000,000 pixels, at most 5,000,000"):
         decode.read(found, most=5_000_000)
-    with pytest.raises(decode.Unreadable, match="400,000,000 pixels|broken"):
+    with pytest.raises(decode.Unreadable, match="400,000,000 pixels"):
         decode.read(bytes(HEADER))
 
 
