@@ -27,7 +27,8 @@ RENDER_FACTOR = 12  # x 16 pixels: short side of the copy that the network sees
 RENDER_FACTORS = range(2, 41)  # self-attention needs memory with the fourth power
 LONGEST = 3  # long side of the copy over its short side; longer panoramas are squeezed
 EDGE = 10.0  # CIELAB units: where L varies by more than this, ab follows it
-STRIP = 1 << 14  # pixels computed at once: matrix products of so few start no threads
+STRIP = 28000  # pixels computed at once: NumPy's products of more start threads of their own
+ROUNDING = 1e-6  # of linear light
 HALVINGS = 7  # of the interval of the gamut factor: exact to 1/128
 _ONE_AT_A_TIME = threading.Lock()  # for the network, which uses all processors
 
@@ -218,10 +219,11 @@ def _paler(values, factor):
 
 
 def _within(linear):
-    """Which rows of linear light (N, 3) are in [0, 1]."""
+    """Which rows of linear light (N, 3) are in [0, 1], but for rounding."""
     red, green, blue = linear.T
     least = np.minimum(np.minimum(red, green), blue)
-    return (least >= 0) & (np.maximum(np.maximum(red, green), blue) <= 1)
+    most = np.maximum(np.maximum(red, green), blue)
+    return (least >= -ROUNDING) & (most <= 1 + ROUNDING)
 
 
 def _lightness(photo):
