@@ -21,15 +21,11 @@ Transferring color to greyscale images, ACM Transactions on Graphics 21(3), 277-
 T. Cronin, C. Chiao (1998), Statistics of cone responses to natural images, JOSA A 15(8).
 """
 
-import math
-
 import numpy as np
 from scipy import ndimage, spatial
 
-from lib import lab, pixels
-from lib.classical import halved
+from lib import lab
 from lib.classical.scribbles import SHARE, checked_lightness, draw, levin
-from lib.shared import once
 
 # XYZ, each divided by the white point's -> cone responses L, M, S (Reinhard, equation 3).
 XYZ_TO_LMS = np.array([[0.3897, 0.6890, -0.0787], [-0.2298, 1.1834, 0.0464], [0.0, 0.0, 1.0]])
@@ -44,8 +40,6 @@ SAMPLES = 200  # Welsh: pixels of the example that are compared with, about
 WINDOW = 5  # Welsh: pixels a side of the neighbourhood
 THUMB, BINS = 8, 16  # cells a side, and histogram steps, of the descriptor
 BATCH = 64  # photos at once
-HALVED_FROM = 128  # pixels a side of photos for which Levin's rows are solved at half the size
-GIVEN_HINTS = ("levin",)  # rows of the table that are given true colours of the photo itself
 
 
 def reinhard(lightness, example, swatches=SWATCHES):
@@ -62,16 +56,16 @@ def reinhard(lightness, example, swatches=SWATCHES):
 
     Parameters
     ----------
-    lightness : array (H, W, 1) or (N, H, W, 1)
+    lightness : array (N, H, W, 1)
         L in 0..100.
-    example : array (H', W', 3) or (N, H', W', 3)
+    example : array (N, H', W', 3)
         RGB, uint8 or float in [0, 1]; one a photo.
     swatches : int
         1 or more.
 
     Returns
     -------
-    array (H, W, 2) or (N, H, W, 2), float32
+    array (N, H, W, 2), float32
         ab in CIELAB units.
 
     Raises
@@ -79,11 +73,21 @@ def reinhard(lightness, example, swatches=SWATCHES):
     ValueError
         For other shapes, L outside 0..100, or no swatch.
     """
-    lightness, example, single = _pairs(lightness, example)
+    lightness, example = _pairs(lightness, example)
     if not 1 <= swatches <= min(lightness[0].size, example[0].size // 3):
         raise ValueError(f"swatches: expected 1 up to the number of pixels, got {swatches}")
-    ab = _reinhard(lightness, _to_lab(example), swatches)
-    return ab[0] if single else ab
+    found = np.empty((*lightness.shape[:3], 2), np.float32)
+    for photo, values in enumerate(lab.rgb_to_lab(example)):
+        own = gray_l(lightness[photo]).ravel()
+        order = np.argsort(values[..., 0], axis=None)
+        other = to_ruderman(values.reshape(-1, 3))[order, 1:]
+        layers = np.array_split(np.sort(own), swatches)
+        colors = np.array([layer.mean(axis=0) for layer in np.array_split(other, swatches)])
+        mean, spread = np.array([[layer.mean(), layer.std()] for layer in layers]).T[..., None]
+        near = 1 / np.maximum(np.abs(own - mean) / np.maximum(spread, 1e-3), 1e-3)
+        mixed = (colors.T @ near / near.sum(axis=0)).T.reshape(found[photo].shape)
+        found[photo] = to_ab(mixed, lightness[photo])
+    return found
 
 
 def welsh(lightness, example, seeds=0, samples=SAMPLES):
@@ -106,7 +110,7 @@ def welsh(lightness, example, seeds=0, samples=SAMPLES):
 
     Returns
     -------
-    array (H, W, 2) or (N, H, W, 2), float32
+    array (N, H, W, 2), float32
         ab in CIELAB units.
 
     Raises
@@ -114,15 +118,25 @@ def welsh(lightness, example, seeds=0, samples=SAMPLES):
     ValueError
         For other shapes, L outside 0..100, other than one seed a photo, or no sample.
     """
-    lightness, example, single = _pairs(lightness, example)
-    if single or isinstance(seeds, int | np.integer):
-        seeds = [seeds] * len(lightness)
+    lightness, example = _pairs(lightness, example)
+    seeds = [seeds] * len(lightness) if isinstance(seeds, int) else seeds
     if len(seeds) != len(lightness):
         raise ValueError(f"seeds: expected one for each of {len(lightness)}, got {len(seeds)}")
     if samples < 1:
         raise ValueError(f"samples: expected 1 or more, got {samples}")
-    ab = _welsh(lightness, _to_lab(example), seeds, samples)
-    return ab[0] if single else ab
+    values = lab.rgb_to_lab(example)
+    own, other = gray_l(lightness), gray_l(values[..., :1])
+    mean, spread = _statistics(own)
+    mean_other, spread_other = _statistics(other)
+    remapped = (other - mean_other) * (spread / np.maximum(spread_other, 1e-6)) + mean
+    features, known = _features(own), _features(remapped)
+    found = np.empty((*own.shape, 2), np.float32)
+    for photo, seed in enumerate(seeds):
+        chosen = _jittered(other.shape[1:], samples, seed)
+        colors = to_ruderman(values[photo][chosen])[..., 1:]
+        _, nearest = spatial.cKDTree(known[photo][chosen]).query(features[photo])
+        found[photo] = to_ab(colors[nearest], lightness[photo])
+    return found
 
 
 def descriptor(lightness):
@@ -180,8 +194,7 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
     """The classical rows of the table: reinhard, welsh, levin.
 
     The first two are given the nearest training photo (`examples`). The third is given hints that
-    no other row has: the true colours of some random pixels of the very photo. Photos of 128 pixels
-    a side or more are solved at half the size (`lib.halved`), in a quarter of the time.
+    no other row has: the true colours of some random pixels of the very photo.
 
     Parameters
     ----------
@@ -202,22 +215,17 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
     """
     example_of = dict(zip(np.asarray(rows).tolist(), examples(photos, rows).tolist(), strict=True))
 
-    solve = halved.levin if photos.image_size >= HALVED_FROM else levin
-
-    @once  # for both methods
-    def lab_of_examples(part):
-        return pixels.to_lab(photos.images[[example_of[row] for row in part.tolist()]])
+    def example(part):
+        return photos.images[[example_of[row] for row in part.tolist()]]
 
     def by_levin(part, lightness):
         given = np.stack([draw(lightness.shape[1:3], scribbles, [seed, row]) for row in part])
-        ab = np.zeros((*given.shape, 2), np.float32)
-        ab[given] = _to_lab(photos.images[part][given])[:, 1:]
-        return solve(lightness, given, ab)
+        return levin(lightness, given, lab.rgb_to_lab(photos.images[part])[..., 1:])
 
     return {
-        "reinhard": lambda part, lightness: _reinhard(lightness, lab_of_examples(part), SWATCHES),
-        "welsh": lambda part, lightness: _welsh(
-            lightness, lab_of_examples(part), [[seed, row] for row in part], SAMPLES
+        "reinhard": lambda part, lightness: reinhard(lightness, example(part)),
+        "welsh": lambda part, lightness: welsh(
+            lightness, example(part), [[seed, row] for row in part]
         ),
         "levin": by_levin,
     }
@@ -225,17 +233,13 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
 
 def to_ruderman(values):
     """CIELAB (..., 3) to l, alpha, beta (..., 3), float32: Reinhard's equations 3, 5 and 6."""
-    values = np.asarray(values, np.float32)
-    y = (values[..., 0] + 16) / 116
-    f = np.stack([y + values[..., 1] / 500, y, y - values[..., 2] / 200], axis=-1)
-    cones = _light(f) @ XYZ_TO_LMS.T.astype(np.float32)
-    return np.log10(np.maximum(cones, DARKEST)) @ LMS_TO_RUDERMAN.T.astype(np.float32)
+    cones = lab.lab_to_xyz(values) @ np.float32(XYZ_TO_LMS.T)
+    return np.log10(np.maximum(cones, DARKEST)) @ np.float32(LMS_TO_RUDERMAN.T)
 
 
 def gray_l(lightness):
     """l of the grey of L (..., 1): float32 (...). It has alpha = beta = 0."""
-    luminance = _luminance(np.asarray(lightness, np.float32)[..., 0])
-    return 3**0.5 * np.log10(np.maximum(luminance, DARKEST))
+    return 3**0.5 * np.log10(np.maximum(_gray(lightness)[..., 1], DARKEST))
 
 
 def to_ab(alpha_beta, lightness):
@@ -244,72 +248,28 @@ def to_ab(alpha_beta, lightness):
     Equations 8 and 9: alpha and beta give the ratios of the cone responses, and L the luminance.
     What sRGB cannot show is mixed with the grey of that luminance until it can.
     """
-    given = np.asarray(alpha_beta, np.float32)
-    logs = LMS_TO_RUDERMAN[1:].T.astype(np.float32) @ given.reshape(-1, 2).T
-    xyz = np.linalg.inv(XYZ_TO_LMS).astype(np.float32) @ np.exp(np.float32(math.log(10)) * logs)
-    gray = _luminance(np.asarray(lightness, np.float32)).reshape(1, -1)
-    xyz *= gray / xyz[1]
-    linear = np.linalg.inv(lab.RGB_TO_XYZ / lab.WHITE[:, None]).astype(np.float32) @ xyz
-    away = linear - gray
+    cones = 10 ** (np.float32(alpha_beta) @ np.float32(LMS_TO_RUDERMAN[1:]))
+    xyz, gray = cones @ np.float32(np.linalg.inv(XYZ_TO_LMS).T), _gray(lightness)
+    xyz *= gray[..., 1:2] / xyz[..., 1:2]
+    away = lab.xyz_to_linear(xyz) - gray  # of grey, linear light and XYZ are the same
     limit = np.where(away > 0, 1 - gray, -gray)
     room = np.divide(limit, away, out=np.ones_like(away), where=np.abs(away) > 1e-7)
-    xyz = gray + np.clip(room.min(axis=0), 0, 1) * (xyz - gray)
-    root = np.cbrt(np.maximum(xyz, lab.DELTA**3))
-    x, y, z = np.where(xyz > lab.DELTA**3, root, xyz / (3 * lab.DELTA**2) + 4 / 29)
-    return np.stack([500 * (x - y), 200 * (y - z)], axis=-1).reshape(given.shape)
+    share = np.clip(room.min(axis=-1, keepdims=True), 0, 1)
+    return lab.xyz_to_lab(gray + share * (xyz - gray))[..., 1:]
 
 
-def _reinhard(lightness, values, swatches):
-    """`reinhard` with examples in CIELAB, (N, H', W', 3)."""
-    found = np.empty((*lightness.shape[:3], 2), np.float32)
-    for photo, lab_values in enumerate(values):  # one by one: they stay in the cache
-        own = gray_l(lightness[photo]).ravel()
-        order = np.argsort(lab_values[..., 0], axis=None)
-        other = to_ruderman(lab_values.reshape(-1, 3))[order, 1:]
-        layers = np.array_split(np.sort(own), swatches)
-        colors = np.array([layer.mean(axis=0) for layer in np.array_split(other, swatches)])
-        mean, spread = np.array([[layer.mean(), layer.std()] for layer in layers]).T[..., None]
-        near = 1 / np.maximum(np.abs(own - mean) / np.maximum(spread, 1e-3), 1e-3)
-        mixed = (colors.T @ near / near.sum(axis=0)).T.reshape(found[photo].shape)
-        found[photo] = to_ab(mixed, lightness[photo])
-    return found
-
-
-def _welsh(lightness, values, seeds, samples):
-    """`welsh` with examples in CIELAB, (N, H', W', 3)."""
-    own, other = gray_l(lightness), gray_l(values[..., :1])
-    mean, spread = _statistics(own)
-    mean_other, spread_other = _statistics(other)
-    remapped = (other - mean_other) * (spread / np.maximum(spread_other, 1e-6)) + mean
-    features, known = _features(own), _features(remapped)
-    found = np.empty((*own.shape, 2), np.float32)
-    for photo, seed in enumerate(seeds):
-        chosen = _jittered(other.shape[1:], samples, seed)
-        colors = to_ruderman(values[photo][chosen])[..., 1:]
-        _, nearest = spatial.cKDTree(known[photo][chosen]).query(features[photo])
-        found[photo] = to_ab(colors[nearest], lightness[photo])
-    return found
+def _gray(lightness):
+    """XYZ, each over the white point's, of the grey of L (..., 1): (..., 3), all the same."""
+    return lab.lab_to_xyz(np.pad(np.float32(lightness), [(0, 0)] * (lightness.ndim - 1) + [(0, 2)]))
 
 
 def _pairs(lightness, example):
-    """Both with a first axis of photos, and whether it was added."""
+    """Both as arrays of as many photos, or a ValueError."""
     lightness, example = checked_lightness(lightness), np.asarray(example)
-    count = lightness.shape[:-3]
-    if example.ndim != lightness.ndim or example.shape[:-3] != count or example.shape[-1] != 3:
-        expected = (*count, "H", "W", 3)
-        raise ValueError(f"example: expected shape {expected}, got {example.shape}")
-    single = lightness.ndim == 3
-    return (lightness[None], example[None], True) if single else (lightness, example, False)
-
-
-def _luminance(lightness):
-    """Y, 0 to 1, of L."""
-    return _light((lightness + 16) / 116)
-
-
-def _light(f):
-    """X, Y or Z, each over the white point's, of CIELAB's cube-root scale."""
-    return np.where(f > lab.DELTA, f**3, 3 * lab.DELTA**2 * (f - 4 / 29))
+    if lightness.ndim != 4 or example.ndim != 4 or example.shape[::3] != (len(lightness), 3):
+        expected = f"({len(lightness)}, H, W, 3) for as many L (N, H, W, 1)"
+        raise ValueError(f"example: expected {expected}, got {example.shape}, {lightness.shape}")
+    return lightness, example
 
 
 def _statistics(values):
@@ -342,9 +302,5 @@ def _descriptors(photos, rows):
     step = max(1, photos.image_size // 64)
     parts = np.array_split(rows, -(-len(rows) // BATCH))
     thinned = (photos.images[part][:, ::step, ::step] for part in parts)
-    found = [np.clip(_to_lab(rgb)[..., :1], 0, 100) for rgb in thinned]
+    found = [np.clip(lab.rgb_to_lab(rgb)[..., :1], 0, 100) for rgb in thinned]
     return np.concatenate([descriptor(lightness) for lightness in found])
-
-
-def _to_lab(rgb):
-    return np.asarray(lab.rgb_to_lab(rgb))

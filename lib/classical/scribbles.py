@@ -19,19 +19,14 @@ given. Summed over the scribbles too, J bends like a thin plate and overshoots b
 (12.9). And how steep the weights are: SPREAD and NOISE below. The paper's other weights, equation
 3, 1 + (Y(r) - mean) (Y(s) - mean) / sigma^2, can be negative and lose that range (12.1).
 
-The matrix is sparse and has no symmetry. It is factored directly, in the order of George's nested
-dissection, which a grid of pixels gives away: twice as fast as the best order that SuperLU finds
-itself, and exact. BiCGSTAB with geometric multigrid, tried as well, does not converge: the
-weights across edges are a million times smaller than along them.
+The pixels without a scribble are the unknowns of one sparse system of linear equations, which SciPy
+solves exactly. That takes about pixels^1.4: 12 ms at 64 x 64 pixels, 0.26 s at 200 x 200.
 
 References
 ----------
 A. Levin, D. Lischinski, Y. Weiss (2004), Colorization using optimization, ACM Transactions on
-Graphics 23(3), 689-694. A. George (1973), Nested dissection of a regular finite element mesh, SIAM
-Journal on Numerical Analysis 10(2), 345-363.
+Graphics 23(3), 689-694.
 """
-
-import functools
 
 import numpy as np
 from PIL import ImageColor
@@ -44,7 +39,6 @@ SHARE = 0.001  # of the pixels that are given their true colour, by default
 SPREAD = 0.3  # 2 sigma^2 as a share of the window's variance of Y
 NOISE = 1e-4  # added to 2 sigma^2: differences of 1 in L are noise, not edges
 LEAST = 1e-6  # of a weight before they are made to add up to 1: no region is cut off altogether
-LEAF = 4  # pixels a side of a block that nested dissection leaves whole
 TOLERANCE = 0.01  # L may pass 0 and 100 by this much: float32 rounding
 OFFSETS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
@@ -89,17 +83,22 @@ def weights(lightness):
     Returns
     -------
     scipy.sparse.csr_array, shape (H W, H W), float64
-        Row r holds w(r, s) of its up to 8 neighbours s, in reading order; each row adds up to 1.
+        Row r holds w(r, s) of its up to 8 neighbours s; each row adds up to 1.
     """
     lightness = checked_lightness(lightness)
     if lightness.ndim != 3 or lightness.size < 2:
         raise ValueError(f"lightness: expected (H, W, 1), 2 pixels or more, got {lightness.shape}")
-    values = _weights(lightness)
-    pixels = np.arange(lightness.size).reshape(lightness.shape[:2])
-    columns = _neighbors(pixels, -1)
-    inside = columns >= 0
-    rows = np.broadcast_to(pixels, inside.shape)[inside]
-    columns = columns[inside]
+    intensity = lightness[..., 0].astype(np.float64) / 100.0
+    near = _neighbors(intensity, np.nan)
+    inside = ~np.isnan(near)
+    step = np.where(inside, near - intensity, 0.0)
+    count = 1 + inside.sum(axis=0)  # the window's pixels: 9, fewer at the border
+    variance = np.square(step).sum(axis=0) / count - np.square(step.sum(axis=0) / count)
+    values = np.exp(-np.square(step) / (SPREAD * np.maximum(variance, 0.0) + NOISE))
+    values = np.where(inside, np.maximum(values, LEAST), 0.0)
+    values /= values.sum(axis=0)
+    pixels = np.arange(lightness.size).reshape(intensity.shape)
+    rows, columns = np.broadcast_to(pixels, inside.shape)[inside], _neighbors(pixels, -1)[inside]
     return sparse.csr_array((values[inside], (rows, columns)), shape=(pixels.size, pixels.size))
 
 
@@ -220,74 +219,15 @@ def checked_lightness(values):
 
 def _solve(lightness, given, ab):
     """`levin` of one photo: unknown colours are means of the neighbours', known ones themselves."""
-    order, place, indices, starts = _structure(*given.shape)
-    colors = np.where(given[..., None], ab, 0.0).reshape(-1, 2)[order].astype(np.float64, order="F")
-    if not given.all():
-        taken = np.where(given, 0.0, -_weights(lightness))
-        entries = np.append(taken.ravel(), 1.0)[place]
-        matrix = sparse.csc_array((entries, indices, starts), shape=(given.size,) * 2)
+    known, colors = given.ravel(), np.float64(ab).reshape(-1, 2).copy()
+    if not known.all():
+        taken = weights(lightness)[~known]
+        matrix = sparse.eye_array(len(colors), format="csr")[~known][:, ~known] - taken[:, ~known]
         # Every diagonal is 1 and no row's other entries add up to more: pivots are not needed.
-        # Without panels, which save nothing in columns as short as these, SuperLU is faster.
         options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
-        colors = linalg.splu(matrix, "NATURAL", relax=1, panel_size=1, **options).solve(colors)
-    found = np.empty(ab.shape, np.float32)
-    found.reshape(-1, 2)[order] = colors
-    return found
-
-
-def _weights(lightness):
-    """`weights` as (8, H, W), in the order of OFFSETS; 0 for neighbours outside the picture."""
-    intensity = lightness[..., 0].astype(np.float64) / 100.0
-    near = _neighbors(intensity, np.nan)
-    inside = ~np.isnan(near)
-    step = np.where(inside, near - intensity, 0.0)
-    count = 1 + inside.sum(axis=0)  # the window's pixels: 9, fewer at the border
-    variance = np.square(step).sum(axis=0) / count - np.square(step.sum(axis=0) / count)
-    values = np.exp(-np.square(step) / (SPREAD * np.maximum(variance, 0.0) + NOISE))
-    values = np.where(inside, np.maximum(values, LEAST), 0.0)
-    return values / values.sum(axis=0)
-
-
-@functools.lru_cache(maxsize=4)  # the same for all photos of a size
-def _structure(height, width):
-    """Where the matrix has entries: the order of its rows and columns, and the matrix in CSC.
-
-    Its entries are named by their place among the 8 H W of `_weights`; 8 H W is the diagonal.
-    """
-    order = _dissection(height, width)
-    rank = np.empty(order.size, np.int64)
-    rank[order] = np.arange(order.size)
-    rank = rank.reshape(height, width)
-    neighbor = _neighbors(rank, -1)
-    places = np.arange(neighbor.size).reshape(neighbor.shape)[neighbor >= 0]
-    rows = np.broadcast_to(rank, neighbor.shape)[neighbor >= 0]
-    diagonal = np.full(order.size, neighbor.size)
-    rows, columns = np.append(rows, rank), np.append(neighbor[neighbor >= 0], rank)
-    names = np.append(places, diagonal)
-    by_column = np.lexsort((rows, columns))
-    starts = np.searchsorted(columns[by_column], np.arange(order.size + 1))
-    parts = order, names[by_column], rows[by_column].astype(np.int32), starts.astype(np.int32)
-    for part in parts:
-        part.flags.writeable = False  # it is shared
-    return parts
-
-
-def _dissection(height, width):
-    """Pixels in the order of nested dissection: both halves first, then the line between them."""
-    order = []
-
-    def divide(block):
-        if max(block.shape) <= LEAF:
-            order.append(block.ravel())
-            return
-        block = block if block.shape[0] >= block.shape[1] else block.T
-        middle = len(block) // 2
-        divide(block[:middle])
-        divide(block[middle + 1 :])
-        order.append(block[middle])
-
-    divide(np.arange(height * width).reshape(height, width))
-    return np.concatenate(order)
+        solver = linalg.splu(matrix.tocsc(), "MMD_AT_PLUS_A", **options)
+        colors[~known] = solver.solve(taken[:, known] @ colors[known])
+    return colors.reshape(ab.shape).astype(np.float32)
 
 
 def _neighbors(values, outside):

@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from lib import models
 from lib.files import replacing
 
 DPI = 120  # dots an inch of every PNG
@@ -38,7 +39,8 @@ GROUPS = {  # group of rows of a table: (label, colour, marker)
     "nogan": ("GAN", RED, "^"),
     "other": ("other", BLACK, "v"),
 }
-MODELS = {  # row of a table, in the order of every table and chart: (label, group)
+NETWORKS = tuple(models.NETWORKS)
+ROWS = {  # row of a table, in the order of every table and chart: (label, group)
     "gray": ("No colour", "baseline"),
     "mean_ab": ("Mean colour", "baseline"),
     "l_lookup": ("Mean colour of each lightness", "baseline"),
@@ -46,18 +48,15 @@ MODELS = {  # row of a table, in the order of every table and chart: (label, gro
     "reinhard": ("Reinhard: an example", "classical"),
     "welsh": ("Welsh: an example", "classical"),
     "levin": ("Levin: scribbles", "hint"),
-    "cnn": ("CNN", "network"),
-    "autoencoder": ("Autoencoder", "network"),
-    "xception": ("Xception", "network"),
-    "xception_skips": ("Xception with skips", "network"),
-    "generator": ("Generator alone", "nogan"),
-    "gan": ("NoGAN", "nogan"),
+    **{
+        name: (network.label, "nogan" if name in ("generator", "gan") else "network")
+        for name, network in models.NETWORKS.items()
+    },
     "oracle_mean": ("Best possible: mean colour", "oracle"),
     "oracle_sample": ("Another true colouring", "oracle"),
     "truth": ("The true photos", "oracle"),
     "critic": ("Critic", "other"),  # not a row: it colours nothing
 }
-NETWORKS = tuple(name for name, (_, group) in MODELS.items() if group in ("network", "nogan"))
 LINES = {  # line of a model in curves: (colour, line style, marker)
     "cnn": (BLUE, "-", "o"),
     "autoencoder": (ORANGE, (0, (5, 1.5)), "s"),
@@ -92,6 +91,7 @@ STYLE = {
     "figure.dpi": DPI,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
+    "text.parse_math": False,  # names of files may hold a $
     "image.interpolation": "nearest",  # a pixel of a small photo stays a square
 }
 
@@ -171,15 +171,15 @@ def write_png(path, alt, content):
 
 def label(model):
     """Name of a model or baseline for readers."""
-    return MODELS.get(model, (model, "other"))[0]
+    return ROWS.get(model, (model, "other"))[0]
 
 
 def group(model):
     """Label, colour and marker of a model's group."""
-    return GROUPS[MODELS.get(model, (model, "other"))[1]]
+    return GROUPS[ROWS.get(model, (model, "other"))[1]]
 
 
 def in_order(models):
     """Names in the order of every table: baselines, networks, NoGAN, what is best possible."""
-    known = list(MODELS)
+    known = list(ROWS)
     return sorted(models, key=lambda name: known.index(name) if name in known else len(known))

@@ -1,5 +1,6 @@
 """Reinhard and Welsh: the colour space, answers known by construction, examples, the rows."""
 
+import functools
 import types
 
 import matplotlib.figure
@@ -11,6 +12,21 @@ from lib import lab
 from lib.classical import by_example as classical
 from lib.classical import scribbles
 from lib.figures import classical as classical_figures
+
+
+def single(method):
+    """The method for one photo, where it is given one."""
+
+    @functools.wraps(method)
+    def call(lightness, example, *values, **options):
+        if np.ndim(lightness) == 3:
+            return method(lightness[None], example[None], *values, **options)[0]
+        return method(lightness, example, *values, **options)
+
+    return call
+
+
+reinhard, welsh = single(classical.reinhard), single(classical.welsh)
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(60, 200, (3, 24, 20, 3), dtype=np.uint8)
@@ -82,14 +98,14 @@ def test_what_srgb_cannot_show_is_mixed_with_grey():
 
 
 def test_reinhard_with_one_swatch_moves_the_mean_alone():
-    ab = classical.reinhard(LIGHTNESS[0], RGB[1], swatches=1)
+    ab = reinhard(LIGHTNESS[0], RGB[1], swatches=1)
     assert ab.shape == (24, 20, 2) and ab.dtype == np.float32
     values = classical.to_ruderman(np.concatenate([LIGHTNESS[0], ab], axis=-1))
     mean = classical.to_ruderman(LAB[1]).mean(axis=(0, 1))
     np.testing.assert_allclose(values[..., 1:], np.broadcast_to(mean[1:], (24, 20, 2)), atol=5e-3)
 
 
-@pytest.mark.parametrize("method", [classical.reinhard, classical.welsh])
+@pytest.mark.parametrize("method", [reinhard, welsh])
 def test_an_example_of_one_colour_gives_its_chromaticity(method):
     ab = method(LIGHTNESS[0], flat([150, 110, 90]))
     values = classical.to_ruderman(np.concatenate([LIGHTNESS[0], ab], axis=-1))
@@ -97,13 +113,13 @@ def test_an_example_of_one_colour_gives_its_chromaticity(method):
     np.testing.assert_allclose(values[..., 1:], np.broadcast_to(expected[1:], ab.shape), atol=5e-3)
 
 
-@pytest.mark.parametrize("method", [classical.reinhard, classical.welsh])
+@pytest.mark.parametrize("method", [reinhard, welsh])
 def test_a_grey_example_gives_grey(method):
     ab = method(LIGHTNESS, np.repeat(RGB[..., :1], 3, axis=-1))
     np.testing.assert_allclose(ab, 0, atol=0.1)
 
 
-@pytest.mark.parametrize("method", [classical.reinhard, classical.welsh])
+@pytest.mark.parametrize("method", [reinhard, welsh])
 def test_dark_and_bright_take_the_colours_of_dark_and_bright(method):
     example = flat([110, 40, 40]).copy()
     example[:, 10:] = [150, 190, 220]
@@ -116,7 +132,7 @@ def test_dark_and_bright_take_the_colours_of_dark_and_bright(method):
     assert ab[14:, ..., 0].min() > 10  # dark: reddish
 
 
-@pytest.mark.parametrize("method", [classical.reinhard, classical.welsh])
+@pytest.mark.parametrize("method", [reinhard, welsh])
 def test_the_examples_exposure_does_not_matter(method):
     """Luminance is compared after remapping: another exposure gives the same colours."""
     results = [method(LIGHTNESS[0], brighter(RGB[1], factor)) for factor in (1.0, 0.5)]
@@ -124,7 +140,7 @@ def test_the_examples_exposure_does_not_matter(method):
 
 
 def test_welsh_gives_a_photo_its_own_colours_if_every_pixel_is_a_sample():
-    ab = classical.welsh(LIGHTNESS[0], RGB[0], samples=480)
+    ab = welsh(LIGHTNESS[0], RGB[0], samples=480)
     close = np.abs(ab - LAB[0, ..., 1:]).max(axis=-1) < 0.1
     assert close.mean() > 0.99  # a few pixels share luminance and texture
 
@@ -146,7 +162,7 @@ def test_welsh_tells_textures_of_the_same_luminance_apart():
     example[:, :20] += [30, -10, -30]
     example[:, 20:] += [-30, 0, 30]
     lightness = np.asarray(lab.rgb_to_lab(np.repeat(rough[::-1], 3, axis=-1).astype(np.uint8)))
-    ab = classical.welsh(lightness[..., :1], example.astype(np.uint8))
+    ab = welsh(lightness[..., :1], example.astype(np.uint8))
     assert (ab[:, :17, 1] > 5).mean() > 0.95 and (ab[:, 23:, 1] < -5).mean() > 0.9
 
 
@@ -166,23 +182,23 @@ def test_samples_are_one_a_cell():
 
 
 def test_seeds_and_batches():
-    both = classical.welsh(LIGHTNESS, RGB[::-1], [[0, 1], [0, 2], [0, 3]])
-    alone = classical.welsh(LIGHTNESS[1], RGB[1], [0, 2])
+    both = welsh(LIGHTNESS, RGB[::-1], [[0, 1], [0, 2], [0, 3]])
+    alone = welsh(LIGHTNESS[1], RGB[1], [[0, 2]])
     np.testing.assert_allclose(both[1], alone, atol=1e-3)
-    assert np.abs(classical.welsh(LIGHTNESS[1], RGB[1], [0, 9]) - alone).max() > 1
-    both = classical.reinhard(LIGHTNESS, RGB[::-1])
-    np.testing.assert_allclose(both[1], classical.reinhard(LIGHTNESS[1], RGB[1]), atol=1e-3)
+    assert np.abs(welsh(LIGHTNESS[1], RGB[1], [[0, 9]]) - alone).max() > 1
+    both = reinhard(LIGHTNESS, RGB[::-1])
+    np.testing.assert_allclose(both[1], reinhard(LIGHTNESS[1], RGB[1]), atol=1e-3)
 
 
 def test_an_example_may_have_another_size():
-    for method in (classical.reinhard, classical.welsh):
+    for method in (reinhard, welsh):
         ab = method(LIGHTNESS[0], RANDOM.integers(0, 256, (9, 33, 3), dtype=np.uint8))
         assert ab.shape == (24, 20, 2) and np.isfinite(ab).all()
 
 
 def test_black_and_even_photos_give_numbers():
     for lightness in (0.0, 55.0, 100.0):
-        for method in (classical.reinhard, classical.welsh):
+        for method in (reinhard, welsh):
             assert np.isfinite(method(np.full((24, 20, 1), lightness), RGB[0])).all()
 
 
@@ -231,7 +247,6 @@ def test_rows_of_the_table(photos):
     rows = photos.rows("val")
     found = classical.predictors(photos, rows, seed=4, scribbles=0.01)
     assert list(found) == ["reinhard", "welsh", "levin"]
-    assert set(classical.GIVEN_HINTS) <= set(found)
     given = lightness_of(photos, rows)
     true = np.asarray(lab.rgb_to_lab(photos.images[rows]))[..., 1:]
     for predict in found.values():
@@ -265,22 +280,20 @@ def test_example_methods_see_no_colour_of_the_photo_itself(photos):
 
 
 def test_wrong_arguments_are_refused():
-    for method in (classical.reinhard, classical.welsh):
+    for method in (reinhard, welsh):
         with pytest.raises(ValueError, match="expected L in 0..100"):
             method(LIGHTNESS * 2.55, RGB)
-        with pytest.raises(ValueError, match="example: expected shape"):
+        with pytest.raises(ValueError, match="example: expected .3, H"):
             method(LIGHTNESS, RGB[:2])
-        with pytest.raises(ValueError, match="example: expected shape"):
-            method(LIGHTNESS[0], RGB)
         with pytest.raises(ValueError, match="lightness: expected"):
             method(LAB[0], RGB[0])
     for swatches in (0, 481):
         with pytest.raises(ValueError, match="swatches"):
-            classical.reinhard(LIGHTNESS[0], RGB[0], swatches)
+            reinhard(LIGHTNESS[0], RGB[0], swatches)
     with pytest.raises(ValueError, match="seeds"):
-        classical.welsh(LIGHTNESS, RGB, [1, 2])
+        welsh(LIGHTNESS, RGB, [1, 2])
     with pytest.raises(ValueError, match="samples"):
-        classical.welsh(LIGHTNESS, RGB, samples=0)
+        welsh(LIGHTNESS, RGB, samples=0)
     with pytest.raises(ValueError, match="8 a side"):
         classical.descriptor(np.zeros((2, 7, 20, 1)))
 

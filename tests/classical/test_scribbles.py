@@ -127,18 +127,6 @@ def test_photos_together_are_as_one_by_one():
     np.testing.assert_array_equal(scribbles.levin(lightness, given, ab), alone)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (4, 4), (5, 5), (37, 64)])
-def test_dissection_holds_every_pixel_once(shape):
-    order = scribbles._dissection(*shape)
-    np.testing.assert_array_equal(np.sort(order), np.arange(shape[0] * shape[1]))
-
-
-def test_dissection_ends_with_a_line_that_parts_the_picture():
-    order = scribbles._dissection(9, 21)
-    columns = order[-9:] % 21
-    assert len(set(columns)) == 1 and 5 < columns[0] < 15
-
-
 def test_drawn_scribbles_are_a_share_of_the_pixels_and_grow():
     few, more = (scribbles.draw((50, 40), share, 5) for share in (0.01, 0.1))
     assert few.shape == (50, 40) and few.sum() == 20 and more.sum() == 200

@@ -118,7 +118,7 @@ FIGURES = {
     ),
     "photo_row": lambda: figures.photo_row(RGB[:3], ["one", "two", "three"]),
     "colorization_grid": lambda: figures.colorization_grid(
-        GRAY, RGB, dict.fromkeys(style.MODELS, RGB), NAMES
+        GRAY, RGB, dict.fromkeys(style.ROWS, RGB), NAMES
     ),
     "colorization_grid of one": lambda: figures.colorization_grid(GRAY[:1], RGB[:1], {}),
     "worst_best": lambda: figures.worst_best(RGB, RGB, RANDOM.random(9), names=NAMES, count=3),
@@ -130,14 +130,14 @@ FIGURES = {
     ),
     "training_curves of one epoch": lambda: figures.training_curves({"cnn": history(1)}),
     "measure_bars": lambda: figures.measure_bars(
-        summary(list(style.MODELS)), "rmse_ab", "RMSE of ab", "CIELAB units", "lower"
+        summary(list(style.ROWS)), "rmse_ab", "RMSE of ab", "CIELAB units", "lower"
     ),
     "measure_bars of one": lambda: figures.measure_bars(summary(["cnn"]), "colorfulness"),
-    "rank_plot": lambda: figures.rank_plot(summary(list(style.MODELS))),
+    "rank_plot": lambda: figures.rank_plot(summary(list(style.ROWS))),
     "rank_plot without truth": lambda: figures.rank_plot(summary(["gray", "cnn"])),
-    "ab_histograms": lambda: figures.ab_histograms(histograms(list(style.MODELS)[:13])),
+    "ab_histograms": lambda: figures.ab_histograms(histograms(list(style.ROWS)[:13])),
     "ab_histograms of one": lambda: figures.ab_histograms(histograms(["truth"])),
-    "error_by_color": lambda: figures.error_by_color(colors(list(style.MODELS))),
+    "error_by_color": lambda: figures.error_by_color(colors(list(style.ROWS))),
     "error_by_color of one network": lambda: figures.error_by_color(colors(["cnn"])),
     "render_factor_curve": lambda: figures.render_factor_curve(render()),
     "render_factor_curve of one": lambda: figures.render_factor_curve(render()[:1]),
