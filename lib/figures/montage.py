@@ -88,10 +88,12 @@ def montage(rows, left=None, above=None, under=None):
                 axes.text(x + 0.03, 0.02, above[column], va="top", fontweight="bold")
             if column < len(wrapped[number]):
                 place = (x + side / 2, y + side)
-                axes.text(*place, wrapped[number][column], ha="center", va="top", fontsize=7.5)
+                looks = {"ha": "center", "va": "top", "fontsize": 7.5}
+                axes.text(*place, wrapped[number][column], parse_math=False, **looks)
         if left:
             words = _wrap(left[number], 1.0, 0.078)
-            axes.text(x0 - 0.08, y + side / 2, words, ha="right", va="center")
+            looks = {"ha": "right", "va": "center", "parse_math": False}  # a name may hold a $
+            axes.text(x0 - 0.08, y + side / 2, words, **looks)
         y += side + deep[number]
     axes.set(xlim=(0, width), ylim=(height, 0))
     return figure

@@ -91,7 +91,6 @@ STYLE = {
     "figure.dpi": DPI,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "text.parse_math": False,  # names of files may hold a $
     "image.interpolation": "nearest",  # a pixel of a small photo stays a square
 }
 
