@@ -1,14 +1,29 @@
-"""Charts of a table: numbers in, a figure out.
+"""Charts of tables: measures, training, NoGAN's joint phase, render factor, scribbles.
 
-Called through `lib.figures`. A table is a `summary`: one row a model, a column `model`, and for
-each measure its mean with `<measure>_low` and `<measure>_high` (see `intervals.summarize`).
+A `summary` has one row a model, a column `model`, and for each measure its mean with
+`<measure>_low` and `<measure>_high` (see `intervals.summarize`). Names stand beside the lines.
 """
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from lib.figures.style import BLUE, GRAY, GREEN, WIDTH, blank, group, in_order, styled
+from lib.figures.style import (
+    BLUE,
+    GRAY,
+    GREEN,
+    INK,
+    LINES,
+    ORANGE,
+    PINK,
+    RED,
+    WIDTH,
+    blank,
+    group,
+    in_order,
+    label_powers,
+    styled,
+)
 from lib.figures.style import label as name_of
 
 REFERENCES = {  # measure: (row, words) of the line that says what is possible
@@ -23,11 +38,19 @@ RANK_LINES = {  # group: (line style, width) in the ranks
     "networks": ("-", 1.5),
     "GAN": ((0, (4, 1)), 1.5),
 }
+LEVELS = [  # lines of the rows that take no scribbles: (colour, line style)
+    (GRAY, (0, (1, 1.5))),
+    (ORANGE, (0, (5, 1.5))),
+    (PINK, (0, (3, 1, 1, 1))),
+    (GREEN, (0, (6, 1, 1, 1, 1, 1))),
+    (RED, (0, (1, 1))),
+]
+PIXELS = 16  # of a photo's short side for one of the render factor (see `lib.colorize`)
 ASKED, THICK = ("cnn", "gan"), 3.6  # the paper's question, and the width of its lines
 
 
 @styled
-def counts(stages, unit="photos"):
+def counts(stages):
     """Horizontal bars with their numbers: dict of stage -> number, in the order given."""
     if not stages or min(stages.values()) < 0:
         raise ValueError(f"stages: expected numbers from 0 up, got {stages}")
@@ -37,7 +60,7 @@ def counts(stages, unit="photos"):
     axes.bar_label(bars, labels=[f"{number:,}" for number in stages.values()], padding=4)
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    axes.set_xlabel(f"number of {unit}")
+    axes.set_xlabel("number of photos")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return figure
 
@@ -63,7 +86,8 @@ def measure_bars(summary, measure, label=None, unit="", better=""):
     seen = {}
     for place, (name, row) in enumerate(table.iterrows()):
         words, color, marker = group(name)
-        value, low, high = _interval(row, measure)
+        value = row[measure]
+        low, high = (row.get(f"{measure}_{end}", value) for end in ("low", "high"))
         axes.plot([low, high], [place, place], color=color, linewidth=2.2, solid_capstyle="butt")
         (seen[words],) = axes.plot(
             value, place, marker, color=color, markeredgecolor="white", ms=7.5
@@ -135,7 +159,8 @@ def rank_plot(summary):
     words = "A line that rises: more true to life in its amount of colour than its error says. "
     words += "One that falls: less."
     if len(table) > 2:
-        words += f"\nAgreement of the two orders, Spearman’s ρ: {_signed(left.corr(right))}"
+        words += f"\nAgreement of the two orders, Spearman’s ρ: {left.corr(right):+.2f}"
+        words = words.replace("-", "−")
         words += " (+1: the same order, 0: unrelated, −1: upside down)."
     axes.text(0.5, len(table) + 0.75, words, ha="center", va="top", fontsize=8.5, linespacing=1.5)
     options = {"loc": "outside lower center", "ncols": len(seen), "handlelength": 3}
@@ -143,14 +168,186 @@ def rank_plot(summary):
     return figure
 
 
+@styled
+def training_curves(histories, distance=10.0):
+    """Figures 7 and 8: accuracy and loss against epochs, of all models.
+
+    Parameters
+    ----------
+    histories : dict of row name -> DataFrame
+        Columns epoch, loss, val_loss, accuracy, val_accuracy.
+    distance : float
+        CIELAB units within which a pixel counts as right (`train.ACCURACY_DISTANCE`).
+    """
+    if not histories:
+        raise ValueError("histories: expected at least one model, got none")
+    figure = blank(WIDTH, 3.9)
+    panels = figure.subplots(1, 2)
+    for axes, column in zip(panels, ["accuracy", "loss"], strict=True):
+        ends = {}
+        for name in in_order(histories):
+            table, (color, style, marker) = histories[name], LINES.get(name, (INK, ":", "X"))
+            every = max(1, len(table) // 8)
+            axes.plot(table["epoch"], table[column], color=color, linewidth=0.9, alpha=0.5)
+            looks = {"linestyle": style, "marker": marker, "markevery": every, "markersize": 4.5}
+            values = table[f"val_{column}"]
+            (ends[name],) = axes.plot(table["epoch"], values, color=color, linewidth=1.6, **looks)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.grid(axis="y")
+        if column == "loss" and _spans_decades(axes):
+            axes.set_yscale("log")
+            label_powers(axes.yaxis)
+        _name_ends(axes, ends)
+    panels[0].set_title("Figure 7: accuracy")
+    panels[0].set_ylabel(f"share of pixels within {distance:g} CIELAB units")
+    panels[1].set_title("Figure 8: loss")
+    panels[1].set_ylabel("loss (each model's own)")
+    words = "marked lines: validation photos; thin pale lines: training photos"
+    figure.supxlabel(words, fontsize=8, color=GRAY)
+    return figure
+
+
+@styled
+def nogan_curves(log):
+    """The adversarial phase: error and colour of validation photos above, losses below.
+
+    Parameters
+    ----------
+    log : DataFrame
+        Columns step, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN where there is
+        none), chosen (bool) and, if any, cycle.
+    """
+    figure = blank(WIDTH, 5.2)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    right = upper.twinx()
+    right.spines["right"].set_visible(True)
+    upper.plot(log["step"], log["rmse_ab"], color=BLUE, marker="o", ms=4)
+    right.plot(log["step"], log["colorfulness_ratio"], color=RED, marker="^", ms=4, ls="--")
+    right.axhline(1.0, color=RED, linewidth=0.8, linestyle=":")
+    across = right.get_yaxis_transform()
+    right.text(0.01, 1.0, "1: as colourful as the truth", transform=across, va="bottom", color=RED)
+    bottom, top = right.get_ylim()
+    right.set_ylim(min(bottom, 0.95), max(top, 1.08))
+    upper.set_ylabel("RMSE of ab, circles\n(CIELAB units)", color=BLUE)
+    right.set_ylabel("colorfulness / the truth's,\ntriangles", color=RED)
+    looks = {"critic_loss": (INK, "s", "-"), "generator_loss": (GREEN, "v", "--")}
+    lines = {}
+    for column, (color, marker, style) in looks.items():
+        rows = log[["step", column]].dropna()
+        options = {"color": color, "marker": marker, "ms": 4, "ls": style}
+        (line,) = lower.plot(rows["step"], rows[column], **options)
+        if len(rows):
+            lines[column.replace("_", " ")] = line
+    lower.set(xlabel="adversarial step (batches shown to the critic)", ylabel="loss")
+    lower.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    _name_ends(lower, lines)
+    for step in log.loc[log["chosen"].astype(bool), "step"]:
+        for axes in (upper, lower):
+            axes.axvline(step, color=INK, linewidth=5, alpha=0.15)
+        where = {"transform": upper.get_xaxis_transform(), "ha": "center", "fontweight": "bold"}
+        upper.text(step, 1.02, f"kept: step {step}", **where)
+    cycles = log.get("cycle", log["step"] * 0)
+    for step in log.loc[cycles.diff().fillna(0) > 0, "step"]:
+        lower.axvline(step, color=GRAY, linewidth=0.7, linestyle=":")
+    return figure
+
+
+@styled
+def render_factor_curve(table):
+    """What the render factor costs and gives: error at the left, time at the right.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a factor: render_factor (x 16 pixels on the short side of the copy that the network
+        sees), seconds (a photo), rmse_ab (CIELAB units) and delta_e_2000, means over photos.
+
+    Raises
+    ------
+    ValueError
+        For a missing column, or no row.
+    """
+    needed = ["render_factor", "seconds", "rmse_ab", "delta_e_2000"]
+    if not len(table) or not set(needed) <= set(table):
+        raise ValueError(f"table: expected rows with {needed}, got columns {list(table)}")
+    table = table.sort_values("render_factor")
+    figure = blank(WIDTH, 3.5)
+    left, right = figure.subplots(1, 2)
+    looks = {
+        "rmse_ab": ("RMSE of ab", BLUE, "o", "-"),
+        "delta_e_2000": ("CIEDE2000", RED, "s", "--"),
+    }
+    lines = {}
+    for measure, (words, color, marker, style) in looks.items():
+        line = {"color": color, "marker": marker, "ls": style, "ms": 5}
+        (lines[words],) = left.plot(table["render_factor"], table[measure], **line)
+        least = table.loc[table[measure].idxmin()]
+        ring = {"mfc": "none", "mec": INK, "ms": 12}
+        left.plot(least["render_factor"], least[measure], "o", **ring)
+    left.set_title("error against the true photos (ring: the least)")
+    left.set_ylabel("error (CIELAB units; ΔE00)")
+    right.plot(table["render_factor"], table["seconds"], color=INK, marker="D", ms=4.5)
+    right.set_title("time")
+    right.set_ylabel("seconds a photo")
+    right.set_ylim(bottom=0)
+    for axes in (left, right):
+        axes.grid(axis="y")
+        axes.margins(y=0.15)
+        axes.set_xlabel(
+            f"render factor\n(x {PIXELS} pixels: the short side of what the network sees)"
+        )
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    _name_ends(left, lines)
+    return figure
+
+
+@styled
+def scribble_curve(table, lines, pixels):
+    """RMSE of ab against the share of pixels whose true colour is given.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a share, ascending: columns `share`, `rmse_ab`, `rmse_ab_low`, `rmse_ab_high`.
+    lines : dict of words -> float
+        RMSE of the methods that are given none, drawn as level lines; 5 at most.
+    pixels : int
+        Of a photo: the axis above counts them.
+    """
+    if len(table) < 2 or not 1 <= len(lines) <= len(LEVELS):
+        got = f"{len(table)} and {len(lines)}"
+        raise ValueError(f"table, lines: expected 2 or more shares and 1 to 5 lines, got {got}")
+    figure = blank(7.2, 4.0)
+    axes = figure.add_subplot()
+    share, value = table["share"].to_numpy(), table["rmse_ab"].to_numpy()
+    axes.fill_between(share, table["rmse_ab_low"], table["rmse_ab_high"], color=BLUE, alpha=0.18)
+    (curve,) = axes.plot(share, value, color=BLUE, marker="o", linewidth=1.8)
+    named = {f"Levin: {value[-1]:.1f}": curve}
+    for (color, style), (words, height) in zip(LEVELS, lines.items(), strict=False):
+        line = axes.axhline(height, color=color, linestyle=style, linewidth=1.3)
+        named[f"{words}: {height:.1f}"] = line
+    axes.set_xscale("log")
+    top = 1.06 * max(value.max(), table["rmse_ab_high"].max(), *lines.values())
+    axes.set(ylim=(0, top), xlim=(share[0] / 1.35, share[-1] * 1.35))
+    _name_ends(axes, named)
+    axes.set_xticks(share, [f"{100 * one:g} %" for one in share])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("share of the pixels whose true colour is given")
+    axes.set_ylabel("RMSE of ab (CIELAB units)")
+    above = axes.secondary_xaxis("top")
+    above.set_xticks(share, [f"{max(1, round(pixels * one)):,}" for one in share])
+    above.xaxis.set_minor_locator(NullLocator())
+    above.set_xlabel("given pixels a photo")
+    above.spines[:].set_visible(False)
+    axes.grid(axis="y")
+    return figure
+
+
 def _bend(start, end):
     """A curve from (0, start) to (1, end), level at both ends."""
     x = np.linspace(0, 1, 60)
     return x, start + (end - start) * (3 * x**2 - 2 * x**3)
-
-
-def _signed(value):
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def _table(summary, measures):
@@ -163,6 +360,22 @@ def _table(summary, measures):
     return table.loc[in_order(table.index)].dropna(subset=measures)
 
 
-def _interval(row, measure):
-    value = row[measure]
-    return value, row.get(f"{measure}_low", value), row.get(f"{measure}_high", value)
+def _spans_decades(axes):
+    values = np.concatenate([line.get_ydata() for line in axes.lines]).astype(float)
+    values = values[np.isfinite(values)]
+    return len(values) and values.min() > 0 and values.max() / values.min() > 15
+
+
+def _name_ends(axes, lines):
+    """A piece of each line and its name beside the line's end, moved apart where they overlap."""
+    axes.get_ylim()  # scales the axis, which matplotlib else leaves until it draws
+    last, ends = -1.0, {name: line.get_ydata()[-1] for name, line in lines.items()}
+    for name in sorted(lines, key=ends.get):
+        line = lines[name]
+        end = line.get_transform().transform([0, ends[name]])
+        at = last = max(axes.transAxes.inverted().transform(end)[1], last + 0.065)
+        looks = {"color": line.get_color(), "ls": line.get_linestyle(), "ms": 4.5}
+        looks |= {"marker": line.get_marker(), "markevery": [0], "clip_on": False}
+        axes.plot([1.03, 1.09], [at, at], transform=axes.transAxes, **looks)
+        place = {"transform": axes.transAxes, "va": "center", "fontsize": 8.5}
+        axes.text(1.105, at, name_of(name), color=line.get_color(), **place)

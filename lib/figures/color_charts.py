@@ -1,7 +1,6 @@
 """Charts of colour: which colours there are, which are predicted, which are predicted wrongly.
 
-Called through `lib.figures`. Colours are pairs (a, b) in CIELAB units, or the classes of
-`metrics.color_classes`.
+Colours are pairs (a, b) in CIELAB units, or the classes of `metrics.color_classes`.
 
 References
 ----------
@@ -17,9 +16,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from lib import lab
-from lib.figures.style import BLUE, GRAY, INK, NETWORKS, RED, blank, in_order, styled
+from lib.figures.style import (
+    BLUE,
+    GRAY,
+    INK,
+    NETWORKS,
+    RED,
+    blank,
+    in_order,
+    label_powers,
+    styled,
+)
 from lib.figures.style import label as name_of
-from lib.report.cells import best_simple
+
+SIMPLE = ("gray", "mean_ab", "l_lookup")  # baselines that need no other photo and no training
 
 AB_RANGE = 110.0  # CIELAB units: sRGB reaches -108 in b
 BINS = 23  # of an ab histogram, along a and along b
@@ -38,20 +48,20 @@ HUES = {  # colour class, in the order of every chart: a patch of it
 
 
 @styled
-def ab_histogram(ab, mean_ab=None):
+def ab_histogram(ab, mean_ab):
     """How often each colour occurs: log density over a and b, the mean marked and shown.
 
     Parameters
     ----------
     ab : array (..., 2), CIELAB units
-    mean_ab : pair of float, optional
-        The mean to mark; by default that of `ab`. It is what a model answers that cannot decide:
-        near the middle of all colours, a greyish brown.
+    mean_ab : pair of float
+        The mean to mark. It is what a model answers that cannot decide: near the middle of all
+        colours, a greyish brown.
     """
     ab = np.asarray(ab, np.float32).reshape(-1, np.shape(ab)[-1])
     if ab.shape[-1] != 2 or not len(ab):
         raise ValueError(f"ab: expected shape (..., 2), got {ab.shape}")
-    mean = np.asarray(ab.mean(axis=0) if mean_ab is None else mean_ab, float).reshape(2)
+    mean = np.asarray(mean_ab, float).reshape(2)
     figure = blank(7.2, 4.6)
     axes, swatch = figure.subplots(1, 2, gridspec_kw={"width_ratios": [5, 1]})
     bins = np.linspace(-AB_RANGE, AB_RANGE, 111)
@@ -66,8 +76,9 @@ def ab_histogram(ab, mean_ab=None):
     where = {"xytext": (-104, -104), "arrowprops": {"arrowstyle": "-", "color": INK}}
     axes.annotate(f"mean: a = {mean[0]:.1f}, b = {mean[1]:.1f}", mean, **where)
     axes.set(xlabel="a (green to red, CIELAB units)", ylabel="b (blue to yellow, CIELAB units)")
-    figure.colorbar(image, ax=axes, label="share of pixels in a cell of 2 x 2 units")
-    swatch.imshow(np.asarray(lab.lab_to_rgb(np.array([[[50.0, *mean]]]))))
+    words = "share of pixels in a cell of 2 x 2 units"
+    label_powers(figure.colorbar(image, ax=axes, label=words).ax.yaxis)
+    swatch.imshow(lab.lab_to_rgb(np.array([[[50.0, *mean]]])))
     swatch.set(xticks=[], yticks=[])
     swatch.set_title("mean colour\nat L = 50", fontsize=9)
     return figure
@@ -119,7 +130,7 @@ def ab_histograms(histograms):
         f"share of a row\u2019s pixels in a bin of 10 x 10 units (square: |a|, |b| < {MIDDLE:g})"
     )
     bar = {"location": "top", "shrink": 0.6, "aspect": 50, "extend": "min", "label": words}
-    figure.colorbar(image, ax=panels, **bar)
+    label_powers(figure.colorbar(image, ax=panels, **bar).ax.xaxis)
     return figure
 
 
@@ -145,11 +156,9 @@ def _middle(shares):
 
 
 def _percent(share):
-    return (
-        f"{100 * share:.0f} %"
-        if 0.01 <= share <= 0.99 or share in (0, 1)
-        else ("< 1 %" if share < 0.5 else "> 99 %")
-    )
+    if 0 < share < 0.01:
+        return "< 1 %"
+    return "> 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
 
 
 @styled
@@ -221,6 +230,13 @@ def error_by_color(colors):
     return figure
 
 
+def best_simple(colors):
+    """The baseline that knows only lightness and has the least error over all pixels, or None."""
+    rows = colors[colors["model"].isin(SIMPLE)].dropna(subset=["rmse_ab"])
+    squares = (rows["pixels"] * rows["rmse_ab"] ** 2).groupby(rows["model"]).sum()
+    return None if squares.empty else squares.idxmin()
+
+
 def _gain(axes, place, error, baseline):
     """A bar at the baseline, and a line from it to the network's error."""
     style = "-" if error < baseline else (0, (1, 1))
@@ -249,4 +265,4 @@ def _gamut():
     corners = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]])
     steps = np.linspace(0, 6, 181)
     hues = [np.interp(steps, range(7), [*channel, channel[0]]) for channel in corners.T]
-    return np.asarray(lab.rgb_to_lab(np.stack(hues, axis=-1))).T[1:]
+    return lab.rgb_to_lab(np.stack(hues, axis=-1)).T[1:]
