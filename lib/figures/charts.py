@@ -14,8 +14,7 @@ from lib.figures.style import (
     GREEN,
     INK,
     LINES,
-    ORANGE,
-    PINK,
+    LOOKS,
     RED,
     WIDTH,
     blank,
@@ -38,22 +37,12 @@ RANK_LINES = {  # group: (line style, width) in the ranks
     "networks": ("-", 1.5),
     "GAN": ((0, (4, 1)), 1.5),
 }
-LEVELS = [  # lines of the rows that take no scribbles: (colour, line style)
-    (GRAY, (0, (1, 1.5))),
-    (ORANGE, (0, (5, 1.5))),
-    (PINK, (0, (3, 1, 1, 1))),
-    (GREEN, (0, (6, 1, 1, 1, 1, 1))),
-    (RED, (0, (1, 1))),
-]
-PIXELS = 16  # of a photo's short side for one of the render factor (see `lib.colorize`)
 ASKED, THICK = ("cnn", "gan"), 3.6  # the paper's question, and the width of its lines
 
 
 @styled
 def counts(stages):
     """Horizontal bars with their numbers: dict of stage -> number, in the order given."""
-    if not stages or min(stages.values()) < 0:
-        raise ValueError(f"stages: expected numbers from 0 up, got {stages}")
     figure = blank(7.0, 0.7 + 0.32 * len(stages))
     axes = figure.add_subplot()
     bars = axes.barh(list(stages), list(stages.values()), color=BLUE, height=0.62)
@@ -89,17 +78,13 @@ def measure_bars(summary, measure, label=None, unit="", better=""):
         value = row[measure]
         low, high = (row.get(f"{measure}_{end}", value) for end in ("low", "high"))
         axes.plot([low, high], [place, place], color=color, linewidth=2.2, solid_capstyle="butt")
-        (seen[words],) = axes.plot(
-            value, place, marker, color=color, markeredgecolor="white", ms=7.5
-        )
+        (seen[words],) = axes.plot(value, place, marker, color=color, mec="white", ms=7.5)
     row, words = REFERENCES.get(measure, ("", ""))
     row = "oracle_sample" if row == "truth" and row not in table.index else row
     if row in table.index:
         axes.axvline(table.loc[row, measure], color=GREEN, linestyle="--", linewidth=1, zorder=0)
-        place = (table.loc[row, measure], 1.0)
-        axes.annotate(
-            f" {words}", place, xycoords=("data", "axes fraction"), fontsize=8, color=GREEN
-        )
+        where = {"transform": axes.get_xaxis_transform(), "fontsize": 8, "color": GREEN}
+        axes.text(table.loc[row, measure], 1.0, f" {words}", **where)
     axes.set_yticks(range(len(table)), [name_of(name) for name in table.index])
     axes.set_ylim(len(table) - 0.4, -0.6)
     hint = {"lower": "lower is better", "higher": "higher is better"}
@@ -129,6 +114,8 @@ def rank_plot(summary):
     right = distance.rank(method="first").astype(int)
     figure = blank(WIDTH, 1.75 + 0.34 * len(table))
     axes = figure.add_subplot()
+    across = np.linspace(0, 1, 60)
+    bend = 3 * across**2 - 2 * across**3  # from 0 to 1, level at both ends
     seen = {}
     for name, error in table["rmse_ab"].items():
         words, shade, marker = group(name)
@@ -137,16 +124,15 @@ def rank_plot(summary):
         seen[words] = Line2D([], [], color=shade, ls=style, lw=width, marker=marker, ms=8, mec="w")
         width = THICK if name in ASKED else width
         line = {"color": shade, "linestyle": style, "linewidth": width, "zorder": width}
-        axes.plot(*_bend(*ends), solid_capstyle="round", **line)
+        axes.plot(across, ends[0] + (ends[1] - ends[0]) * bend, solid_capstyle="round", **line)
         axes.plot([0, 1], ends, marker, color=shade, ms=8, mec="white", mew=0.8, zorder=9)
         weight = "bold" if name in ASKED else "normal"
         for place, value, side, sign in [(0, error, "right", -1), (1, color[name], "left", 1)]:
             at, looks = ends[place], {"va": "center", "fontweight": weight}
-            axes.text(
-                place + sign * 0.055, at, f"{at}", ha="center", color=GRAY, fontsize=8, **looks
-            )
-            axes.text(place + sign * 0.16, at, f"{value:.1f}", ha="center", fontsize=8.5, **looks)
-            axes.text(place + sign * 0.235, at, name_of(name), ha=side, fontsize=9, **looks)
+            looks["ha"] = "center"
+            axes.text(place + sign * 0.055, at, f"{at}", color=GRAY, fontsize=8, **looks)
+            axes.text(place + sign * 0.16, at, f"{value:.1f}", fontsize=8.5, **looks)
+            axes.text(place + sign * 0.235, at, name_of(name), fontsize=9, **looks | {"ha": side})
     axes.set(xlim=(-0.95, 1.95), ylim=(len(table) + 1.5, -1.25))
     axes.set_axis_off()
     by = "most colour first" if truth is None else f"nearest to the true photos’ {truth:.1f} first"
@@ -172,15 +158,9 @@ def rank_plot(summary):
 def training_curves(histories, distance=10.0):
     """Figures 7 and 8: accuracy and loss against epochs, of all models.
 
-    Parameters
-    ----------
-    histories : dict of row name -> DataFrame
-        Columns epoch, loss, val_loss, accuracy, val_accuracy.
-    distance : float
-        CIELAB units within which a pixel counts as right (`train.ACCURACY_DISTANCE`).
+    `histories` is a dict of row name -> DataFrame: epoch, loss, val_loss, accuracy, val_accuracy;
+    `distance` are the CIELAB units within which a pixel counts as right.
     """
-    if not histories:
-        raise ValueError("histories: expected at least one model, got none")
     figure = blank(WIDTH, 3.9)
     panels = figure.subplots(1, 2)
     for axes, column in zip(panels, ["accuracy", "loss"], strict=True):
@@ -212,11 +192,8 @@ def training_curves(histories, distance=10.0):
 def nogan_curves(log):
     """The adversarial phase: error and colour of validation photos above, losses below.
 
-    Parameters
-    ----------
-    log : DataFrame
-        Columns step, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN where there is
-        none), chosen (bool) and, if any, cycle.
+    `log` is a DataFrame: step, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN where
+    there is none), chosen (bool) and, if any, cycle.
     """
     figure = blank(WIDTH, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -257,20 +234,9 @@ def nogan_curves(log):
 def render_factor_curve(table):
     """What the render factor costs and gives: error at the left, time at the right.
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row a factor: render_factor (x 16 pixels on the short side of the copy that the network
-        sees), seconds (a photo), rmse_ab (CIELAB units) and delta_e_2000, means over photos.
-
-    Raises
-    ------
-    ValueError
-        For a missing column, or no row.
+    `table` is a DataFrame with a row a factor: render_factor (x 16 pixels on the short side of the
+    copy that the network sees), seconds (a photo), rmse_ab (CIELAB units) and delta_e_2000.
     """
-    needed = ["render_factor", "seconds", "rmse_ab", "delta_e_2000"]
-    if not len(table) or not set(needed) <= set(table):
-        raise ValueError(f"table: expected rows with {needed}, got columns {list(table)}")
     table = table.sort_values("render_factor")
     figure = blank(WIDTH, 3.5)
     left, right = figure.subplots(1, 2)
@@ -294,9 +260,7 @@ def render_factor_curve(table):
     for axes in (left, right):
         axes.grid(axis="y")
         axes.margins(y=0.15)
-        axes.set_xlabel(
-            f"render factor\n(x {PIXELS} pixels: the short side of what the network sees)"
-        )
+        axes.set_xlabel("render factor\n(x 16 pixels: the short side of what the network sees)")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     _name_ends(left, lines)
     return figure
@@ -306,25 +270,17 @@ def render_factor_curve(table):
 def scribble_curve(table, lines, pixels):
     """RMSE of ab against the share of pixels whose true colour is given.
 
-    Parameters
-    ----------
-    table : DataFrame
-        A row a share, ascending: columns `share`, `rmse_ab`, `rmse_ab_low`, `rmse_ab_high`.
-    lines : dict of words -> float
-        RMSE of the methods that are given none, drawn as level lines; 5 at most.
-    pixels : int
-        Of a photo: the axis above counts them.
+    `table` is a DataFrame with a row a share, ascending: share, rmse_ab, rmse_ab_low, rmse_ab_high.
+    `lines`, a dict of words -> RMSE, are the methods that are given none, at most 5, drawn level.
+    `pixels` are those of a photo: the axis above counts the given ones.
     """
-    if len(table) < 2 or not 1 <= len(lines) <= len(LEVELS):
-        got = f"{len(table)} and {len(lines)}"
-        raise ValueError(f"table, lines: expected 2 or more shares and 1 to 5 lines, got {got}")
     figure = blank(7.2, 4.0)
     axes = figure.add_subplot()
     share, value = table["share"].to_numpy(), table["rmse_ab"].to_numpy()
     axes.fill_between(share, table["rmse_ab_low"], table["rmse_ab_high"], color=BLUE, alpha=0.18)
     (curve,) = axes.plot(share, value, color=BLUE, marker="o", linewidth=1.8)
     named = {f"Levin: {value[-1]:.1f}": curve}
-    for (color, style), (words, height) in zip(LEVELS, lines.items(), strict=False):
+    for (color, style, _), (words, height) in zip(LOOKS[1:], lines.items(), strict=False):
         line = axes.axhline(height, color=color, linestyle=style, linewidth=1.3)
         named[f"{words}: {height:.1f}"] = line
     axes.set_xscale("log")
@@ -342,12 +298,6 @@ def scribble_curve(table, lines, pixels):
     above.spines[:].set_visible(False)
     axes.grid(axis="y")
     return figure
-
-
-def _bend(start, end):
-    """A curve from (0, start) to (1, end), level at both ends."""
-    x = np.linspace(0, 1, 60)
-    return x, start + (end - start) * (3 * x**2 - 2 * x**3)
 
 
 def _table(summary, measures):

@@ -11,29 +11,19 @@ import re
 import keras
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from lib.figures.style import BLUE, INK, RED, blank, styled
+from lib.figures.style import BLUE, INK, RED, page, styled
 
 # kind: (label, fill, hatch, how the names of its blocks begin); the fills are tints of Okabe and
 # Ito's colours, told apart in grey as well
 KINDS = {
-    "convolution": (
-        "convolutions",
-        "#A9D8F3",
-        "",
-        ("encode", "central", "down", "conv", "separable"),
-    ),
-    "dense": (
-        "dense, global features",
-        "#F3C566",
-        "///",
-        ("global", "code", "expand", "dense", "flatten"),
-    ),
-    "fusion": ("fusion", "#F7F0A0", "xx", ("fuse", "concatenate", "add")),
-    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\", ("xception", "block")),
-    "attention": ("self-attention", "#EB9E66", "..", ("attention", "self")),
-    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--", ("decode", "up")),
-    "output": ("output", "#D0D0D0", "", ("output",)),
-    "other": ("preparation", "#FFFFFF", "", ()),
+    "convolution": ("convolutions", "#A9D8F3", "", "encode|central|down|conv|separable"),
+    "dense": ("dense, global features", "#F3C566", "///", "global|code|expand|dense|flatten"),
+    "fusion": ("fusion", "#F7F0A0", "xx", "fuse|concatenate|add"),
+    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\", "xception|block"),
+    "attention": ("self-attention", "#EB9E66", "..", "attention|self"),
+    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--", "decode|up"),
+    "output": ("output", "#D0D0D0", "", "output"),
+    "other": ("preparation", "#FFFFFF", "", ""),
 }
 # Layers with an automatic name that belong to the layer before them.
 SMALL = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "Dropout", "ZeroPadding2D")
@@ -111,7 +101,8 @@ def model_diagram(blocks, title=""):
     long = max(sum(map(_cell_width, line)) for line in lines)
     width = 0.5 + max(long, sum(map(_legend_width, kinds)))
     height = top + pitch * len(lines) + 0.3
-    axes = _canvas(width, height)
+    axes = page(width, height)
+    axes.invert_yaxis()
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
     places = {}
     for row, line in enumerate(lines):
@@ -132,7 +123,8 @@ def model_diagram(blocks, title=""):
 @styled
 def flow_diagram():
     """Figure 3: the way of a photo (a) in training and (b) in testing."""
-    axes = _canvas(10.0, 5.0)
+    axes = page(10.0, 5.0)
+    axes.invert_yaxis()
     for y, words in [(4.85, "(a) Training"), (2.35, "(b) Testing")]:
         axes.text(0.1, y, words, fontsize=11, fontweight="bold", va="top")
     axes.plot([0.1, 9.9], [2.5, 2.5], color="#CCCCCC", linewidth=0.8)
@@ -183,8 +175,7 @@ def _block_name(operation, before):
 def _kind(operation):
     if hasattr(operation, "layers"):
         return "pretrained"
-    known = (kind for kind, looks in KINDS.items() if operation.name.startswith(looks[-1]))
-    return next(known, "other")
+    return next(kind for kind, looks in KINDS.items() if re.match(looks[-1], operation.name))
 
 
 def _parents(operation):
@@ -248,16 +239,6 @@ def _levels(lines, skips):
             taken.append((level, low, high))
         levels[start, end] = level
     return levels
-
-
-def _canvas(width, height):
-    """Axes that fill a new figure, one unit an inch."""
-    figure = blank(width, height)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes([0, 0, 1, 1])
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.set_axis_off()
-    return axes
 
 
 def _draw_block(axes, block, place, floor):

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from scipy import ndimage
 
 from lib import lab
-from lib.figures.style import INK, WIDTH, blank, label, printable, styled
+from lib.figures.style import INK, WIDTH, blank, label, page, printable, styled
 from lib.files import replacing
 
 AB_LIMIT = 60.0  # CIELAB units at the ends of the maps of a and b: few photos go beyond
@@ -70,21 +70,15 @@ def gray_sample(lightness):
 def photo_grid(rgb, titles=None, columns=6):
     """Figure 2, and examples with their reasons: photos in rows, each with a title beneath.
 
-    Parameters
-    ----------
-    rgb : sequence of arrays (H, W, 3) or lightness (H, W, 1)
-        Photos may differ in size.
-    titles : sequence of str, optional
-        One a photo; long ones are broken into lines.
-    columns : int
+    The photos of `rgb` may differ in size; of `titles`, one a photo, long ones are broken into
+    lines.
     """
     photos = photos_of(rgb, "rgb")
     titles = _captions(titles, len(photos), "titles")
-    columns = min(columns, len(photos))
-    rows = [photos[start : start + columns] for start in range(0, len(photos), columns)]
-    if titles is None:
-        return montage(rows)
-    words = [titles[start : start + columns] for start in range(0, len(photos), columns)]
+    rows, words = (
+        [items[start : start + columns] for start in range(0, len(photos), columns)]
+        for items in (photos, titles)
+    )
     return montage(rows, under=words)
 
 
@@ -231,23 +225,12 @@ def looks(rows, steps, chosen):
     chosen : int
         The step that the rule keeps, one of `steps`.
 
-    Raises
-    ------
-    ValueError
-        For no strip, strips of several sizes, steps that do not fit, or another `chosen`.
     """
-    strips, steps = photos_of(rows, "rows"), [int(step) for step in steps]
-    if len({strip.shape for strip in strips}) > 1 or len(strips) != len(steps):
-        shapes = sorted({strip.shape for strip in strips})
-        raise ValueError(f"rows: expected {len(steps)} strips of one shape, got {shapes}")
-    if chosen not in steps or sorted(set(steps)) != steps:
-        raise ValueError(f"steps: expected rising numbers, {chosen} among them, got {steps}")
+    strips = photos_of(rows, "rows")
     picked = _evenly(len(steps), steps.index(chosen))
     wide, left = WIDTH - 1.75, 1.65
     high = wide * strips[0].shape[0] / strips[0].shape[1]
-    figure = blank(WIDTH, len(picked) * (high + 0.14) + 0.1)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes([0, 0, 1, 1])
+    axes = page(WIDTH, len(picked) * (high + 0.14) + 0.1)
     for number, place in enumerate(picked):
         y, kept = 0.1 + number * (high + 0.14), steps[place] == chosen
         axes.imshow(strips[place], extent=(left, left + wide, y + high, y), aspect="auto")
@@ -258,9 +241,7 @@ def looks(rows, steps, chosen):
         if kept:
             frame = {"fc": "none", "ec": INK, "lw": 3, "clip_on": False}
             axes.add_patch(Rectangle((left - 0.03, y - 0.03), wide + 0.06, high + 0.06, **frame))
-    axes.set(xlim=(0, WIDTH), ylim=(len(picked) * (high + 0.14) + 0.1, 0))
-    axes.set_axis_off()
-    return figure
+    return axes.figure
 
 
 def montage(rows, left=None, above=None, under=None):
@@ -268,19 +249,10 @@ def montage(rows, left=None, above=None, under=None):
     columns = max(map(len, rows))
     side = min(1.45, (WIDTH - (1.1 if left else 0.2)) / columns)
     wrapped = [[_wrap(word, side) for word in words or []] for words in under or [[]] * len(rows)]
-    deep = [
-        0.06 + 0.14 * max([w.count("\n") + 1 for w in words if w], default=0) for words in wrapped
-    ]
-    top = 0.2 if above else 0.0
-    figure = blank(
-        (1.1 if left else 0.1) + columns * side + 0.1, top + len(rows) * side + sum(deep)
-    )
-    axes = figure.add_axes([0, 0, 1, 1])
-    figure.set_layout_engine("none")
-    width, height = figure.get_size_inches()
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.set_axis_off()
-    y, x0 = top, 1.1 if left else 0.1
+    lines = [max([word.count("\n") + 1 for word in words if word], default=0) for words in wrapped]
+    deep = [0.06 + 0.14 * count for count in lines]  # inches of words beneath each row
+    y, x0 = 0.2 if above else 0.0, 1.1 if left else 0.1
+    axes = page(x0 + columns * side + 0.1, y + len(rows) * side + sum(deep))
     for number, photos in enumerate(rows):
         for column, photo in enumerate(photos):
             x, shape = x0 + column * side, np.array(photo.shape[1::-1])
@@ -296,8 +268,7 @@ def montage(rows, left=None, above=None, under=None):
             words = _wrap(left[number], 1.0, 0.078)
             axes.text(x0 - 0.08, y + side / 2, words, ha="right", va="center")
         y += side + deep[number]
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    return figure
+    return axes.figure
 
 
 def photos_of(images, name):
@@ -323,7 +294,7 @@ def rgb_of(image, name):
 
 def _captions(captions, count, name):
     if captions is None:
-        return None
+        return [None] * count
     if len(captions) != count:
         raise ValueError(f"{name}: expected {count}, one a photo, got {len(captions)}")
     return list(captions)

@@ -34,15 +34,7 @@ DPI = 120  # dots an inch of every PNG
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = [
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-]
+BLACK, ORANGE, GREEN, BLUE, RED, PINK = "#000000 #E69F00 #009E73 #0072B2 #D55E00 #CC79A7".split()
 GROUPS = {  # group of rows of a table: (label, colour, marker)
     "baseline": ("baselines", GRAY, "s"),
     "classical": ("classical", PINK, "P"),
@@ -135,6 +127,15 @@ def styled(draw):
 def blank(width=WIDTH, height=3.0):
     """An empty figure of that size in inches, that makes room for all its words."""
     return StudyFigure(figsize=(width, height), layout="constrained")
+
+
+def page(width, height):
+    """Axes that fill a new figure: one unit an inch, y from the top, photos placed by `extent`."""
+    figure = StudyFigure(figsize=(width, height))
+    axes = figure.add_axes([0, 0, 1, 1], aspect="auto")
+    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    axes.set_axis_off()
+    return axes
 
 
 def printable(text):
