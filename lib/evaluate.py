@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import baselines, kid, lab, metrics, models, pixels, shared
-from lib.classical import by_example as classical
+from lib import baselines, classical, kid, lab, metrics, models, pixels, shared
 from lib.classical.scribbles import SHARE
 from lib.data import scenes
 from lib.figures.style import NETWORKS

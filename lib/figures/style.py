@@ -34,7 +34,8 @@ DPI = 120  # dots an inch of every PNG
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
-BLACK, ORANGE, GREEN, BLUE, RED, PINK = "#000000 #E69F00 #009E73 #0072B2 #D55E00 #CC79A7".split()
+BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
+BLUE, RED, PINK = "#0072B2", "#D55E00", "#CC79A7"
 GROUPS = {  # group of rows of a table: (label, colour, marker)
     "baseline": ("baselines", GRAY, "s"),
     "classical": ("classical", PINK, "P"),
