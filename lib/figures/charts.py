@@ -324,8 +324,8 @@ def _name_ends(axes, lines):
         line = lines[name]
         end = line.get_transform().transform([0, ends[name]])
         at = last = max(axes.transAxes.inverted().transform(end)[1], last + 0.065)
-        looks = {"color": line.get_color(), "ls": line.get_linestyle(), "ms": 4.5}
-        looks |= {"marker": line.get_marker(), "markevery": [0], "clip_on": False}
-        axes.plot([1.03, 1.09], [at, at], transform=axes.transAxes, **looks)
+        (piece,) = axes.plot([1.03, 1.09], [at, at], transform=axes.transAxes)
+        piece.update_from(line)  # colour, dashes, marker
+        piece.set(transform=axes.transAxes, markevery=[0], clip_on=False)
         place = {"transform": axes.transAxes, "va": "center", "fontsize": 8.5}
         axes.text(1.105, at, name_of(name), color=line.get_color(), **place)
