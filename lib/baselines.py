@@ -8,22 +8,12 @@
 Conventions: L in 0..100, shape (N, H, W, 1); ab in CIELAB units, float32, shape (N, H, W, 2).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lib import lab
 
 LEVELS = 101  # rows of the lookup table: L = 0, 1, ..., 100
 BATCH = 64  # photos at once
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What the baselines know of the training photos."""
-
-    mean_ab: np.ndarray  # (2,) float64: mean ab over all pixels
-    l_lookup: np.ndarray  # (101, 2) float64: row L is the mean ab of the pixels with that L
 
 
 def fit(rgb_batches):
@@ -36,14 +26,11 @@ def fit(rgb_batches):
 
     Returns
     -------
-    Fitted
-        A row of the lookup that no pixel fell into is a copy of the nearest one with pixels, the
-        darker of two.
-
-    Raises
-    ------
-    ValueError
-        If there is no pixel at all.
+    mean_ab : array (2,), float64
+        Over all pixels.
+    l_lookup : array (101, 2), float64
+        Row L is the mean ab of the pixels with that L; where there are none, that of the nearest L
+        with pixels, the darker of two.
     """
     total, pixels = np.zeros((LEVELS, 2)), np.zeros(LEVELS, dtype=np.int64)
     for rgb in rgb_batches:
@@ -53,10 +40,8 @@ def fit(rgb_batches):
         for channel in range(2):
             total[:, channel] += np.bincount(level, values[:, 1 + channel], minlength=LEVELS)
     filled = np.flatnonzero(pixels)
-    if len(filled) == 0:
-        raise ValueError("rgb_batches: expected at least one pixel, got none")
     nearest = filled[np.abs(np.arange(LEVELS)[:, None] - filled).argmin(axis=1)]
-    return Fitted(total.sum(axis=0) / pixels.sum(), total[nearest] / pixels[nearest, None])
+    return total.sum(axis=0) / pixels.sum(), total[nearest] / pixels[nearest, None]
 
 
 def predictors(photos, rows, seed=0):
@@ -77,7 +62,7 @@ def predictors(photos, rows, seed=0):
     """
     train = photos.rows("train")
     starts = range(0, len(train), BATCH)
-    fitted = fit(photos.images[train[start : start + BATCH]] for start in starts)
+    mean_ab, l_lookup = fit(photos.images[train[start : start + BATCH]] for start in starts)
     drawn = np.random.default_rng(seed).choice(train, size=len(rows))
     other = dict(zip(rows.tolist(), drawn.tolist(), strict=True))
 
@@ -89,8 +74,8 @@ def predictors(photos, rows, seed=0):
 
     return {
         "gray": gray,
-        "mean_ab": lambda part, lightness: gray(part, lightness) + np.float32(fitted.mean_ab),
-        "l_lookup": lambda _, lightness: np.float32(fitted.l_lookup)[_level(lightness[..., 0])],
+        "mean_ab": lambda part, lightness: gray(part, lightness) + np.float32(mean_ab),
+        "l_lookup": lambda _, lightness: np.float32(l_lookup)[_level(lightness[..., 0])],
         "random_photo": random_photo,
     }
 

@@ -9,10 +9,7 @@ that its trainers reach by imports (`files.code_of`). What a run of another iden
 folder is removed before the new one begins.
 """
 
-import hashlib
-import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import keras
@@ -20,17 +17,12 @@ import numpy as np
 import pandas as pd
 
 from lib import models
-from lib.files import code_of, read_json, replacing, write_json, write_text
+from lib.files import code_of, digest, read_json, replacing, write_json, write_text
 
 WEIGHTS = ("checkpoint-*.weights.h5", "best-*.weights.h5")
 # All that a run may leave in its folder; a released network is no part of it.
 LEAVES = (
-    "model.keras",
-    "history.csv",
-    "params.json",
-    "critic.keras",
-    "nogan.csv",
-    "looks",
+    *("model.keras", "history.csv", "params.json", "critic.keras", "nogan.csv", "looks"),
     *WEIGHTS,
 )
 
@@ -39,61 +31,53 @@ class Run:
     """The kept state of one training run: resumes it, saves it, finishes it.
 
     `trainers` are what is trained (their weights and their optimizers' are the state), `network`
-    what is wanted in the end. `rows` is the history, `state` anything else that must survive.
-    `beside` gives the names of what a finished run has besides model.keras, from its rows.
+    what is wanted in the end. `rows` is the history, `start` how many epochs (or steps) are done.
     """
 
-    def __init__(self, folder, trainers, network, settings, data, beside=lambda rows: ()):
+    def __init__(self, folder, trainers, network, settings, data):
         self.folder, self.trainers, self.network = Path(folder), trainers, network
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.settings, self.data, self.beside = settings, data, beside
+        self.settings, self.data = settings, data
         self.precision = keras.mixed_precision.dtype_policy().name
         identity = [settings, data, self.precision, keras.backend.backend()]
         identity += [code_of(f"import {type(trainer).__module__}") for trainer in trainers]
         identity += [models.weights_digest(trainer) for trainer in trainers]
-        self.identity = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        self._begin()
+        self.identity = digest(identity)
         for trainer in trainers:
             trainer.optimizer.build(trainer.trainable_variables)
-        self._resume()
-        self._write()  # also a run that is finished: its time of change says that it was asked for
-
-    def _begin(self):
         self.rows, self.state, self.start, self.finished = [], {}, 0, False
-
-    def _resume(self):
-        """Take back what an equal run has kept; remove what another one has left."""
         saved = read_json(self.folder / "checkpoint.json")
-        if saved.get("identity") == self.identity:
-            self.rows, self.state, self.start = saved["rows"], saved["state"], saved["done"]
-            kept = ["model.keras", *self.beside(self.rows)] if saved["finished"] else self._names()
-            if self.start + saved["finished"] and all(_whole(self.folder / n) for n in kept):
-                self.finished = saved["finished"]
-                return self._load()
-        self._begin()
-        for pattern in LEAVES:
-            for old in self.folder.glob(pattern):
+        if saved.get("identity") != self.identity or not self._resumed(saved):
+            for old in self._there(LEAVES):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
+        self._write()  # also if finished: the file's time of change says that it was asked for
 
-    def _load(self):
-        """Give networks, optimizers and random numbers what was kept of them."""
+    def _resumed(self, saved):
+        """Take back what an equal run has kept; False if its files are not there."""
+        names = ["model.keras"] if saved["finished"] else self._names(saved["done"])
+        if not all((self.folder / name).is_file() for name in names):
+            return False
+        self.rows, self.state, self.start = saved["rows"], saved["state"], saved["done"]
+        self.finished = saved["finished"]
         if self.finished:
             self.network.load_weights(self.folder / "model.keras")
-            return
-        for trainer, name in zip(self.trainers, self._names(), strict=True):
+            return True
+        for trainer, name in zip(self.trainers, names, strict=True):
             trainer.load_weights(self.folder / name)
         for variable, value in zip(self._seeds(), self.state["seeds"], strict=True):
             variable.assign(value)
+        return True
 
     def save(self, done):
         """Keep the state after `done` epochs (or steps), then drop the one before."""
         self.start = done
-        for trainer, name in zip(self.trainers, self._names(), strict=True):
+        names = self._names(done)
+        for trainer, name in zip(self.trainers, names, strict=True):
             with replacing(self.folder / name) as temporary:
                 trainer.save_weights(temporary)
         self.state["seeds"] = [keras.ops.convert_to_numpy(v).tolist() for v in self._seeds()]
         self._write()
-        self._drop_weights(keep=(*self._names(), self.state.get("best")))
+        self._drop_weights(keep=(*names, self.state.get("best")))
 
     def save_best(self, done):
         """Keep the network's weights of this moment as the best so far."""
@@ -112,10 +96,9 @@ class Run:
         models.save(self.network, self.folder / "model.keras")
         history = pd.DataFrame(self.rows, columns=None if self.rows else ["epoch"])
         write_text(self.folder / "history.csv", history.to_csv(index=False))
-        trainable = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
         params = {
             "parameters": self.network.count_params(),
-            "trainable": trainable,
+            "trainable": sum(int(np.prod(v.shape)) for v in self.network.trainable_variables),
             "precision": self.precision,
             "settings": self.settings,
             "recipe": getattr(self.network, "recipe", None),
@@ -133,15 +116,16 @@ class Run:
         seen = {id(v): v for trainer in self.trainers for v in trainer.variables}
         return [v for key, v in seen.items() if key not in weights]
 
-    def _names(self):
-        parts = range(len(self.trainers))
-        return [f"checkpoint-{self.start:06d}-{part}.weights.h5" for part in parts]
+    def _names(self, done):
+        return [f"checkpoint-{done:06d}-{n}.weights.h5" for n in range(len(self.trainers))]
+
+    def _there(self, patterns):
+        return [path for pattern in patterns for path in self.folder.glob(pattern)]
 
     def _drop_weights(self, keep):
-        for pattern in WEIGHTS:
-            for old in self.folder.glob(pattern):
-                if old.name not in keep:
-                    old.unlink()
+        for old in self._there(WEIGHTS):
+            if old.name not in keep:
+                old.unlink()
 
     def _write(self):
         saved = {
@@ -152,12 +136,3 @@ class Run:
             "state": self.state,
         }
         write_json(self.folder / "checkpoint.json", saved)
-
-
-def _whole(path):
-    """Whether a file is there and, if its kind tells, not cut short."""
-    if not path.is_file():
-        return False
-    if path.suffix == ".keras":
-        return zipfile.is_zipfile(path)
-    return path.suffix != ".png" or path.read_bytes().endswith(b"IEND\xaeB`\x82")

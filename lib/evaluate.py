@@ -2,8 +2,7 @@
 
 A row is anything that gives ab for photos: the trivial baselines, classical methods, what is known
 of drawn scenes, and the trained networks. `measure` measures them batch by batch, each prediction
-once, so that memory does not grow with the number of photos. All measures of a batch are one
-compiled program.
+once, so that memory does not grow with the number of photos.
 """
 
 import functools
@@ -54,12 +53,11 @@ def networks(photos, folder):
     found, left_out = {}, []
     for name in models.NETWORKS:
         path = Path(folder) / name / "model.keras"
-        if (
-            path.is_file()
-            and read_json(path.with_name("params.json"))["data"] == photos.fingerprint
-        ):
+        if not path.is_file():
+            continue
+        if read_json(path.with_name("params.json"))["data"] == photos.fingerprint:
             found[name] = functools.partial(_predict, models.load(path))
-        elif path.is_file():
+        else:
             left_out.append(f"{name} has learnt from other photos than these: {path.parent}")
     return found, left_out
 
@@ -82,9 +80,8 @@ def measure(photos, rows, predictors, examples=0):
     Measured
         The table has one row a photo and model: photo (its file's name), model, and a column a
         measure (`metrics.MEASURES`). Measures of RGB are taken on the true L with the predicted
-        ab, clipped to sRGB, as a viewer gets it; `rmse_ab`, the AuC, colour classes and histograms
-        on the raw ab. The row `truth` measures the photos themselves; only its colorfulness says
-        anything.
+        ab, clipped to sRGB, as a viewer gets it; all others on the raw ab. The row `truth` measures
+        the photos themselves; only its colorfulness says anything.
 
     Raises
     ------
@@ -97,19 +94,19 @@ def measure(photos, rows, predictors, examples=0):
     chosen = rows[np.linspace(0, len(rows) - 1, min(examples, len(rows))).astype(int)]
     everything = {"truth": None, **predictors}
     found = {name: [] for name in everything}
-    histograms = {name: np.zeros(metrics.BINS**2, np.int64) for name in everything}
+    histograms = dict.fromkeys(everything, 0)
 
     def one(name, part, rgb, truth, lab_true):
         ab_pred = lab_true[..., 1:]
         if name != "truth":
             ab_pred = _ab(name, everything[name], part, _lightness(lab_true))
-        rgb_pred = _compiled(metrics.recolor)(truth["lab"], ab_pred)
+        rgb_pred = _compiled(metrics.with_ab)(truth["lab"], ab_pred)
         values = _compiled(compare)(truth, rgb_pred, ab_pred)
         values["ssim"] = _compiled(metrics.ssim)(rgb, rgb_pred)  # in one program it is much slower
         values = {key: ops.convert_to_numpy(value) for key, value in values.items()}
         if not np.isfinite(values["rmse_ab"]).all():
             raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
-        histograms[name] += np.bincount(values.pop("bins").ravel(), minlength=metrics.BINS**2)
+        histograms[name] += metrics.counted(values.pop("bins"))
         shown = ops.convert_to_numpy(rgb_pred)[np.isin(part, chosen)]
         found[name].append(values | {"rgb": kid.reduced(shown)})
 
@@ -127,20 +124,15 @@ def measure(photos, rows, predictors, examples=0):
     return Measured(
         pd.concat([_table(names, *row) for row in joined.items()], ignore_index=True),
         {name: values["colors"] for name, values in joined.items()},
-        {name: counts.reshape(metrics.BINS, -1) for name, counts in histograms.items()},
+        histograms,
         {name: values["rgb"] for name, values in joined.items()},
     )
 
 
 def describe(rgb_true, weights):
-    """What every comparison with the same true photos needs: a dict of tensors.
+    """What every comparison with the same true photos, tensors (N, H, W, 3), needs: a dict.
 
-    Parameters
-    ----------
-    rgb_true : tensor (N, H, W, 3), uint8
-        7 pixels a side or more.
-    weights : tensor (23, 23)
-        Of the bins of ab, see `metrics.ab_bin_weights`.
+    `weights` (23, 23) are those of the bins of ab, see `metrics.ab_bin_weights`.
     """
     lab_true = lab.rgb_to_lab(rgb_true)
     colors = metrics.color_classes(lab_true[..., 1:])
@@ -190,11 +182,11 @@ def error_by_color(colors, seed=0):
     Returns
     -------
     DataFrame
-        One row a class and model: color (see `metrics.color_classes`), model, pixels (the class's
-        share of all test pixels), rmse_ab (the root of the mean over its pixels and both channels,
-        pooled over photos) with its 95 % interval over photos rmse_ab_low and rmse_ab_high, and
-        chroma_ratio (mean predicted chroma over mean true chroma: below 1 is too pale). The row
-        `truth` is left out, and so are classes without a pixel.
+        One row a class and model, but for `truth` and classes without a pixel: color (see
+        `metrics.color_classes`), model, pixels (the class's share of all test pixels), rmse_ab
+        (pooled over the photos' pixels and both channels) with its 95 % interval over photos
+        rmse_ab_low and rmse_ab_high, and chroma_ratio (mean predicted chroma over mean true
+        chroma: below 1 is too pale).
     """
     tables = []
     for model, sums in colors.items():
@@ -203,7 +195,8 @@ def error_by_color(colors, seed=0):
         error = np.sqrt(bootstrap_ratio(sums[..., 1], 2 * sums[..., 0], seed))
         with np.errstate(invalid="ignore"):  # a class without a pixel
             ratio = total[:, 3] / total[:, 2]
-        columns = {"color": metrics.COLORS, "model": model, "pixels": total[:, 0] / total.sum(0)[0]}
+        share = total[:, 0] / total[:, 0].sum()
+        columns = {"color": metrics.COLORS, "model": model, "pixels": share}
         columns |= dict(zip(["rmse_ab", "rmse_ab_low", "rmse_ab_high"], error, strict=True))
         tables.append(pd.DataFrame(columns | {"chroma_ratio": ratio}))
     table = pd.concat(tables, ignore_index=True)
@@ -257,6 +250,6 @@ def _table(names, model, values):
     columns = {key: values[key].astype(float) for key in metrics.MEASURES if key in values}
     columns["psnr"] = metrics.psnr_of(columns["rmse_rgb"])
     columns["auc_rebalanced"] = metrics.pooled_share(*values["weighted"].astype(float).T)
-    return pd.DataFrame(
-        {"photo": names, "model": model} | {k: columns[k] for k in metrics.MEASURES}
-    )
+    return pd.DataFrame({"photo": names, "model": model} | columns)[
+        ["photo", "model", *metrics.MEASURES]
+    ]

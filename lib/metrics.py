@@ -2,10 +2,8 @@
 
 Conventions: `true` before `pred`. `rgb` is uint8, shape (N, H, W, 3); `ab` is float, shape
 (N, H, W, 2), in CIELAB units. Arrays give a float64 array of shape (N,), and ValueError for another
-shape or dtype, for shapes that differ, for NaN or infinity, and for no photo at all. Tensors give
-tensors, unchecked, so that a compiled program can hold several measures. Everything is computed in
-float32. `lib.evaluate` measures whole tables, `lib.intervals` makes means with intervals of them,
-`lib.kid` has the measure that no single photo has.
+shape or dtype, and for NaN or infinity. Tensors give tensors, unchecked, so that a compiled program
+can hold several measures. Everything is computed in float32.
 
 A measure of RGB sees a picture with the true L, so even grey photos do well: about 17 to 24 dB of
 PSNR. A difference of 1 dB is not a result.
@@ -68,13 +66,12 @@ def _per_photo(formula):
 
     @functools.wraps(formula)
     def measure(*values):
-        if not all(isinstance(value, np.ndarray | list) for value in values):
+        if not all(isinstance(value, np.ndarray) for value in values):
             return formula(*values)
         values = [_checked(value, name) for value, name in zip(values, names, strict=True)]
-        for value, name in zip(values, names, strict=True):
-            if value.shape[:3] != values[0].shape[:3]:
-                expected = values[0].shape[:3]
-                raise ValueError(f"{name}: expected {expected} as {names[0]}, got {value.shape}")
+        shapes = [value.shape[:3] for value in values]
+        if len(set(shapes)) > 1:
+            raise ValueError(f"expected {' and '.join(names)} of the same size, got {shapes}")
         starts = range(0, len(values[0]), CHUNK)
         parts = [formula(*(value[start : start + CHUNK] for value in values)) for start in starts]
         joined = np.concatenate([ops.convert_to_numpy(part) for part in parts])
@@ -87,7 +84,7 @@ def _per_photo(formula):
 def rmse_ab(ab_true, ab_pred):
     """Root mean square error of ab: sqrt(mean over pixels and the 2 channels of (pred - true)^2).
 
-    In CIELAB units, 0 (identical) upwards. On the raw prediction, before it is made to fit sRGB.
+    In CIELAB units, on the raw prediction, before it is made to fit sRGB.
     """
     return _rmse(ab_true, ab_pred)
 
@@ -102,17 +99,12 @@ def rmse_rgb(rgb_true, rgb_pred):
     return _rmse(rgb_true, rgb_pred)
 
 
-def psnr(rgb_true, rgb_pred):
-    """Peak signal-to-noise ratio of 8-bit RGB in dB: 20 log10(255 / rmse_rgb), 0 to 100.
+def psnr_of(rmse):
+    """Peak signal-to-noise ratio in dB from an array of `rmse_rgb`: 20 log10(255 / rmse), 0 to 100.
 
     Capped at `PSNR_CAP` = 100 dB, which is also the answer for identical pictures. For one photo
     it says the same as `rmse_rgb`; the means over photos differ.
     """
-    return psnr_of(rmse_rgb(rgb_true, rgb_pred))
-
-
-def psnr_of(rmse):
-    """`psnr` from an array of values of `rmse_rgb`."""
     return np.minimum(20 * np.log10(PEAK / np.maximum(rmse, 1e-9)), PSNR_CAP)
 
 
@@ -126,9 +118,7 @@ def ssim(rgb_true, rgb_pred):
     C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2. Raises ValueError for less than 7 pixels a side.
     """
     if min(rgb_true.shape[1:3]) < SSIM_WINDOW:
-        raise ValueError(
-            f"rgb_true: expected {SSIM_WINDOW} pixels a side, got {rgb_true.shape[1:3]}"
-        )
+        raise ValueError(f"rgb_true: expected 7 pixels a side, got {rgb_true.shape[1:3]}")
     middle = (PEAK + 1) / 2  # squares of smaller numbers lose less in float32
     true, pred = _float(rgb_true) - middle, _float(rgb_pred) - middle
 
@@ -166,7 +156,7 @@ def ciede2000(lab_true, lab_pred):
     g = 0.5 * (1 - _high_chroma(c_mean))  # 4
     a1, a2 = (1 + g) * a1, (1 + g) * a2  # 5
     c1, c2 = _length(a1, b1), _length(a2, b2)  # 6
-    h1, h2 = (_positive(ops.arctan2(b, a)) for a, b in ((a1, b1), (a2, b2)))  # 7
+    h1, h2 = (_angle(a, b) for a, b in ((a1, b1), (a2, b2)))  # 7
     gray = c1 * c2 == 0
     turn = h2 - h1
     turn = ops.where(turn > pi, turn - 2 * pi, ops.where(turn < -pi, turn + 2 * pi, turn))  # 10
@@ -222,27 +212,15 @@ def auc(ab_true, ab_pred):
     return 100 * ops.mean(share_within(ab_true, ab_pred), axis=(1, 2))
 
 
-def auc_rebalanced(ab_true, ab_pred, weights):
-    """`auc` with each pixel weighted by the bin of its true ab, in %, pooled over all photos.
-
-    `weights`, shape (23, 23), positive, comes from `ab_bin_weights` of the true photos themselves:
-    then each bin that occurs counts the same. Zhang et al. (2016) take the frequencies of a million
-    training photos; those of some thousand leave almost all weight to a handful of pixels, whose
-    colours the training photos happen to lack. Like theirs, the value is one of all pixels of all
-    photos, 0 to 100: it is the mean of what is given here, see `pooled_share`.
-    """
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (BINS, BINS) or not (np.isfinite(weights) & (weights > 0)).all():
-        raise ValueError(
-            f"weights: expected ({BINS}, {BINS}), finite, above 0, got {weights.shape}"
-        )
-    sums = _per_photo(lambda ab_true, ab_pred: weighted_shares(ab_true, ab_pred, weights))
-    return pooled_share(*sums(ab_true, ab_pred).T)
-
-
 def weighted_shares(ab_true, ab_pred, weights):
-    """Of tensors, means over pixels of weight times `share_within`, and of weight: (N, 2)."""
-    flat = ops.reshape(ops.cast(weights, "float32"), (-1,))
+    """Rebalanced AuC of tensors: means of weight times `share_within`, and of weight, (N, 2).
+
+    A pixel's weight is that of the bin of its true ab, `weights` (23, 23) from `ab_bin_weights` of
+    the true photos themselves: then each bin that occurs counts the same. Zhang et al. (2016) take
+    the frequencies of a million training photos; those of some thousand leave almost all weight to
+    a handful of pixels, whose colours the training photos happen to lack. `pooled_share` goes on.
+    """
+    flat = ops.reshape(_float(weights), (-1,))
     weight, share = ops.take(flat, ab_bin(ab_true)), share_within(ab_true, ab_pred)
     return ops.stack([ops.mean(weight * share, (1, 2)), ops.mean(weight, (1, 2))], axis=-1)
 
@@ -252,9 +230,8 @@ def pooled_share(weighted, weight):
 
     With `weighted` w_i s_i and `weight` w_i of the photos, both (N,), and the ratio R = sum of
     w_i s_i / sum of w_i, photo i has the value R + (w_i s_i - R w_i) / mean of w. Their mean is R
-    and their spread is what moves R, so that means, differences and intervals over photos are
-    those of the pooled ratio (to first order). A photo of rare colours weighs more: its value can
-    be below 0 or above 100. Where every s_i is the same, so is every value.
+    and their spread is what moves R, so that intervals over photos are those of the ratio (to first
+    order). A photo of rare colours weighs more: its value can be below 0 or above 100.
     """
     ratio = weighted.sum() / weight.sum()
     return 100 * (ratio + (weighted - ratio * weight) / weight.mean())
@@ -267,17 +244,18 @@ def share_within(ab_true, ab_pred):
 
 
 def ab_bin(ab):
-    """Bin of each pixel's ab: int32 tensor, 23 times the bin of a plus the bin of b.
-
-    Bin centres lie 10 CIELAB units apart, from -110 to 110; values beyond go to the last bin.
-    """
+    """Bin of each pixel's ab, int32: 23 times the bin of a plus that of b; beyond: the last bin."""
     index = ops.clip(ops.floor(ab / BIN_SIZE + 0.5) + BINS // 2, 0, BINS - 1)
     return ops.cast(BINS * index[..., 0] + index[..., 1], "int32")
 
 
-def ab_histogram(ab_true):
+def ab_histogram(ab):
     """Pixels in each ab bin: int64 (23, 23), rows a, columns b; histograms of batches add up."""
-    bins = _per_photo(lambda ab_true: ab_bin(ab_true))(ab_true)
+    return counted(_per_photo(ab_bin)(ab))
+
+
+def counted(bins):
+    """`ab_histogram` from an array of `ab_bin`."""
     return np.bincount(bins.ravel(), minlength=BINS**2).reshape(BINS, BINS)
 
 
@@ -288,9 +266,6 @@ def ab_bin_weights(histogram):
     their choice for the AuC, and without their blur of p. An empty bin gets the weight of the
     rarest bin that is not empty.
     """
-    histogram = np.asarray(histogram, dtype=np.float64)
-    if histogram.shape != (BINS, BINS) or not 0 < histogram.sum() < np.inf or histogram.min() < 0:
-        raise ValueError(f"histogram: expected ({BINS}, {BINS}) counts, got {histogram.shape}")
     share = histogram / histogram.sum()
     weights = 1 / np.where(share > 0, share, share[share > 0].min())
     return weights / (share * weights).sum()
@@ -301,12 +276,10 @@ def color_classes(ab):
     """Colour class of each pixel, int (N, H, W): its place in `COLORS`.
 
     "grey" has a chroma sqrt(a^2 + b^2) below 10 CIELAB units. The others are sectors of the hue
-    angle atan2(b, a) in degrees, from the first border up to below the second: red 350 to 45,
-    orange (skin and wood, too) 45 to 80, yellow 80 to 110, green 110 to 165, cyan 165 to 225,
-    blue 225 to 310 (sRGB's blue is at 306), purple 310 to 350. The borders are this project's.
+    angle atan2(b, a), see `HUES` (skin and wood are orange, sRGB's blue is at 306 degrees). The
+    borders are this project's.
     """
-    hue = ops.arctan2(ab[..., 1], ab[..., 0]) * (180 / math.pi)
-    hue = ops.where(hue < 0, hue + 360, hue)
+    hue = _angle(ab[..., 0], ab[..., 1]) * (180 / math.pi)
     color = ops.full_like(hue, COLORS.index("red"))
     for name, begins in HUES.items():
         color = ops.where(hue >= begins, float(COLORS.index(name)), color)
@@ -314,27 +287,20 @@ def color_classes(ab):
     return ops.cast(ops.where(gray, 0.0, color), "int32")
 
 
-def recolor(true, ab_pred):
-    """The true L with a predicted ab, clipped to sRGB: uint8 (N, H, W, 3).
+@_per_photo
+def recolor(rgb_true, ab_pred):
+    """The true L with a predicted ab, clipped to sRGB: uint8 (N, H, W, 3)."""
+    return with_ab(lab.rgb_to_lab(rgb_true), ab_pred)
 
-    `true` is an array of photos, uint8 (N, H, W, 3); or a tensor of their CIELAB.
-    """
-    if not isinstance(true, np.ndarray):
-        both = ops.concatenate([true[..., :1], _float(ab_pred)], axis=-1)
-        return ops.cast(ops.round(lab.lab_to_rgb(both) * PEAK), "uint8")
-    rgb, ab = _checked(true, "rgb_true"), _checked(ab_pred, "ab_pred")
-    if rgb.shape[:3] != ab.shape[:3]:
-        raise ValueError(f"ab_pred: expected {rgb.shape[:3]} as rgb_true, got {ab.shape}")
-    colored = np.empty(rgb.shape, np.uint8)
-    for place, photo in enumerate(rgb):
-        both = np.concatenate([lab.rgb_to_lab(photo)[..., :1], ab[place]], axis=-1)
-        colored[place] = np.rint(lab.lab_to_rgb(both) * PEAK)
-    return colored
+
+def with_ab(lab_true, ab_pred):
+    """`recolor` of tensors, where the CIELAB of the true photos is there."""
+    both = ops.concatenate([lab_true[..., :1], _float(ab_pred)], axis=-1)
+    return ops.cast(ops.round(lab.lab_to_rgb(both) * PEAK), "uint8")
 
 
 def _rmse(true, pred):
-    squared = ops.square(_float(pred) - _float(true))
-    return ops.sqrt(ops.mean(squared, axis=(1, 2, 3)))
+    return ops.sqrt(ops.mean(ops.square(_float(pred) - _float(true)), axis=(1, 2, 3)))
 
 
 def _high_chroma(chroma):
@@ -345,7 +311,9 @@ def _high_chroma(chroma):
     return ops.sqrt(seventh / (seventh + 1))
 
 
-def _positive(angle):
+def _angle(x, y):
+    """Of the vector (x, y), 0 to 2 pi."""
+    angle = ops.arctan2(y, x)
     return ops.where(angle < 0, angle + 2 * math.pi, angle)
 
 
@@ -359,13 +327,12 @@ def _float(values):
 
 def _checked(values, name):
     """An array of photos: names that begin with rgb are uint8 RGB, with ab finite float ab."""
-    values, rgb = np.asarray(values), name.startswith("rgb")
-    if values.ndim != 4 or values.shape[-1] != (3 if rgb else 2) or values.size == 0:
-        raise ValueError(f"{name}: expected (N, H, W, {3 if rgb else 2}), got {values.shape}")
-    if rgb and values.dtype != np.uint8:
-        raise ValueError(f"{name}: expected dtype uint8, got {values.dtype}")
-    if not rgb and not np.issubdtype(values.dtype, np.floating):
-        raise ValueError(f"{name}: expected a float dtype, got {values.dtype}")
+    rgb = name.startswith("rgb")
+    channels, kind = (3, "uint8") if rgb else (2, "float")
+    if values.ndim != 4 or values.shape[-1] != channels or values.size == 0:
+        raise ValueError(f"{name}: expected (N, H, W, {channels}), got {values.shape}")
+    if kind not in str(values.dtype):
+        raise ValueError(f"{name}: expected dtype {kind}, got {values.dtype}")
     if not rgb and not all(np.isfinite(photo).all() for photo in values):
         raise ValueError(f"{name}: expected finite values, got NaN or infinity")
     return values if rgb else values.astype(np.float32, copy=False)

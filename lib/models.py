@@ -64,12 +64,8 @@ def build_cnn(filters=32):
     """The CNN of section 3.3: encoder, global feature extractor, decoder; 8 blocks.
 
     Strides take the place of pooling, batch normalization ends each block, and the output is
-    linear. Global features, one vector a photo, are joined to the local ones at every place.
-
-    Parameters
-    ----------
-    filters : int
-        Channels of the first block; the widest have four times as many. 32 gives 1.1 M weights.
+    linear. Global features, one vector a photo, are joined to the local ones at every place. The
+    first block has `filters` channels, the widest four times as many; 32 gives 1.1 M weights.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     x = _block(lightness, "encode1", filters, stride=2)  # H/2
@@ -102,8 +98,7 @@ def build_autoencoder(image_size, filters=32, code=256):
     filters : int
         Channels of the first convolution; doubled twice.
     code : int
-        Length of the vector that everything must pass through. At 200 px, 32 filters and a code
-        of 256 give 8.7 M weights, almost all in the two Dense layers.
+        Length of the vector that everything must pass through. 256 gives 8.7 M weights at 200 px.
     """
     widths = [filters, 2 * filters, 4 * filters, 4 * filters]
     side = -(-image_size // 16)  # four strides of 2, rounded up
@@ -116,7 +111,7 @@ def build_autoencoder(image_size, filters=32, code=256):
     x = layers.Dense(code, activation="relu", name="code_dense")(x)
     x = layers.Dense(side * side * widths[-1] // 2, activation="relu", name="expand_dense")(x)
     x = layers.Reshape((side, side, widths[-1] // 2), name="expand_reshape")(x)
-    for number, channels in enumerate([*widths[2::-1]], start=1):  # S/8, S/4, S/2
+    for number, channels in enumerate(widths[2::-1], start=1):  # S/8, S/4, S/2
         x = layers.Conv2DTranspose(
             channels, 3, 2, "same", activation="relu", name=f"decode{number}_transpose"
         )(x)
@@ -142,7 +137,7 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
     fine_tune : bool
         Train the encoder too, see `thaw`; otherwise it is frozen.
     filters : int
-        Channels of the first decoder convolution; halved at each but the last.
+        Channels of the decoder's first convolution; halved at each further one.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     taps = XCEPTION_SKIPS if skips else {}
@@ -184,8 +179,6 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
     """
     if encoder not in ("scratch", "xception"):
         raise ValueError(f"encoder: expected scratch or xception, got {encoder!r}")
-    if encoder == "xception" and xception is None:
-        raise ValueError("xception: expected a network from load_xception, got None")
     lightness = keras.Input((None, None, 1), name="lightness")
     finer = {}
     if encoder == "scratch":
@@ -193,13 +186,12 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
         for number, shrink in enumerate([2, 4, 8, 16], start=1):
             x = _block(x, f"encode{number}", filters * shrink // 2, stride=2)
             finer[shrink] = x
-        x = finer.pop(16)
     else:
         pretrained = xception_encoder(xception, XCEPTION_SKIPS.values())
         pretrained.trainable = False
         features = pretrained(GrayToImageNet(name="gray_input")(lightness))
         finer = dict(zip(XCEPTION_SKIPS, features, strict=True))
-        x = finer.pop(16)
+    x = finer.pop(16)
     block = functools.partial(_block, kernels=(3,), spectral=spectral, epsilon=STEADY)
     x = block(x, "central", 8 * filters)
     for number, shrink in enumerate([8, 4, 2], start=1):
@@ -281,33 +273,27 @@ def load_xception(weights="imagenet"):
 
     Raises
     ------
-    FileNotFoundError
-        If the path does not exist.
-    ConnectionError
-        If "imagenet" is asked for and cannot be downloaded.
-    ValueError
-        If the file's weights are not Xception's.
+    FileNotFoundError, ConnectionError, ValueError
+        If the file is not there, "imagenet" cannot be downloaded, the file does not fit.
     """
-    used, source = weights or "random", weights
-    if weights not in ("imagenet", "auto", None):
-        source, used = Path(weights), Path(weights).name
-        if not source.is_file():
-            raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
-    if weights == "auto":
-        source = used = "imagenet"
+    file = Path(weights) if weights not in ("imagenet", "auto", None) else None
+    if file and not file.is_file():
+        raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
+    source = "imagenet" if weights == "auto" else weights
     try:
         xception = keras.applications.Xception(include_top=False, weights=source)
     except Exception as error:  # keras raises a bare Exception when a download fails
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
         if weights == "auto":
             return load_xception(None)
-        if weights == "imagenet":
-            raise ConnectionError(
-                f"XCEPTION_WEIGHTS: the ImageNet weights could not be downloaded ({reason}); "
-                "give the path of a local .weights.h5 file"
-            ) from None
-        raise ValueError(f"XCEPTION_WEIGHTS: {weights} does not fit Xception: {reason}") from None
-    xception.weights_used = used
+        reason = str(error).partition("\n")[0]
+        if file:
+            message = f"XCEPTION_WEIGHTS: {weights} does not fit Xception: {reason}"
+            raise ValueError(message) from None
+        raise ConnectionError(
+            f"XCEPTION_WEIGHTS: the ImageNet weights could not be downloaded ({reason}); give the "
+            "path of a local .weights.h5 file"
+        ) from None
+    xception.weights_used = file.name if file else source or "random"
     return xception
 
 
@@ -327,24 +313,15 @@ def thaw(encoder):
         layer.trainable = not isinstance(layer, layers.BatchNormalization)
 
 
-def predict_ab(network, rgb, batch_size=32):
-    """Predict the ab of photos from their lightness alone, in 32 bits.
+def predict_ab(network, rgb):
+    """Predict the ab of photos, float32 (N, H, W, 2) in CIELAB units, in 32 bits.
 
-    Parameters
-    ----------
-    network : keras.Model
-        lightness_scaled to ab_scaled.
-    rgb : array, shape (N, H, W, 3), uint8 or float in [0, 1]
-        Only its L is used.
-
-    Returns
-    -------
-    array, shape (N, H, W, 2), float32, CIELAB units
+    `rgb`, (N, H, W, 3), is uint8 or float in [0, 1]; the network sees its L alone.
     """
     parts = []
     with _in_float32(network):
-        for start in range(0, len(rgb), batch_size):
-            lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb[start : start + batch_size]))
+        for start in range(0, len(rgb), 32):
+            lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb[start : start + 32]))
             # Called directly: a compiled prediction would be tied to the first image size it sees.
             ab_scaled = network(ops.convert_to_tensor(lightness_scaled), training=False)
             parts.append(ops.convert_to_numpy(ab_scaled) * lab.AB_SCALE)
@@ -369,9 +346,8 @@ def weights_digest(model):
     """SHA-256 of a model's weights."""
     digest = hashlib.sha256()
     for variable in model.weights:
-        values = np.ascontiguousarray(ops.convert_to_numpy(variable))
-        digest.update(f"{values.shape} {values.dtype}".encode())
-        digest.update(values.tobytes())
+        values = ops.convert_to_numpy(variable)
+        digest.update(f"{values.shape} {values.dtype}".encode() + values.tobytes())
     return digest.hexdigest()
 
 

@@ -29,14 +29,15 @@ from lib import lab, metrics, models
 from lib.checkpoint import Run
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
-from lib.train import Batches, Colorizer, Trainer, compute_capability, memory_advice
+from lib.train import Batches, Colorizer, Trainer, memory_advice
 
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
 FACTORS = [round(1 + 0.02 * n, 2) for n in range(51)]  # of ab, from which `saturate` takes one
-LOOKS = 6  # validation photos that each check keeps as pictures, for choosing by eye
+CHECKED = 200  # validation photos, at most, that a check measures
+LOOKS = 6  # of them, those that it keeps as pictures, for choosing by eye
 
 
 class _Part(Trainer):
@@ -51,17 +52,11 @@ class _Part(Trainer):
         return self.network.trainable_variables
 
     @property
-    def trainable_weights(self):
-        return self.network.trainable_variables
-
-    @property
     def non_trainable_variables(self):
         moving = {id(variable) for variable in self.network.trainable_variables}
         return [variable for variable in self.variables if id(variable) not in moving]
 
-    @property
-    def non_trainable_weights(self):
-        return self.non_trainable_variables
+    trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
 
     def adam(self, rate, average=0.0):
         """DeOldify's optimizer for generator and critic; it keeps the average of the weights."""
@@ -129,26 +124,24 @@ def adversarial(
     steps,
     batch_size,
     learning_rate,
-    loss="mae",
     feature_loss=None,
     feature_weight=1.0,
     tolerance=0.10,
     average=0.0,
     saturate=False,
     check_every=10,
-    check_photos=200,
     whole=False,
     seed=0,
-    xla=None,
     warnings=(),
 ):
     """Phase 3: train generator and critic together, and keep the generator's best moment.
+
+    Other parameters and errors are those of `train.fit`.
 
     Parameters
     ----------
     generator, critic : keras.Model
         From phases 1 and 2; both are changed. `generator` ends with the chosen weights.
-    photos : data.preprocess.Photos
     folder : path
         Gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png for choosing
         by eye: the same few validation photos at each check. A killed run goes on from its last
@@ -157,7 +150,7 @@ def adversarial(
         Batches shown to the critic. DeOldify: 1 to 3 % of the data.
     learning_rate : float
         The generator's; the critic's is `CRITIC_SPEED` times as high.
-    loss, feature_loss, feature_weight
+    feature_loss, feature_weight
         See `train.Colorizer`.
     tolerance : float
         How much RMSE_ab the chosen moment may cost, relative, see `choose`.
@@ -171,12 +164,8 @@ def adversarial(
         does as much for error and colorfulness, but nothing for KID.
     check_every : int
         Steps between two looks at the validation photos.
-    check_photos : int
-        How many of them, at most.
     whole : bool
         Train all of the generator, not its decoder alone: for a plain GAN from scratch.
-    xla : bool or None
-        As of `train.fit`.
 
     Returns
     -------
@@ -185,23 +174,16 @@ def adversarial(
         the check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
         outputs' over mean of the truths'), seconds, saturation (of the chosen one; not yet in the
         other numbers of its row), chosen (see `choose`).
-
-    Raises
-    ------
-    FloatingPointError
-        If a loss is not finite.
     """
     train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
-    validation = photos.images[photos.rows("val")[:check_photos]]
+    validation = photos.images[photos.rows("val")[:CHECKED]]
     critics = CriticTrainer(critic, generator)
-    generators = GeneratorTrainer(generator, critic, loss, feature_loss, feature_weight)
-    trainable = [layer.trainable for layer in generator.layers]
-    for layer in generator.layers:  # the others stand still, with their running statistics
+    generators = GeneratorTrainer(generator, critic, "mae", feature_loss, feature_weight)
+    trainable = {layer: layer.trainable for layer in generator.layers}
+    for layer in trainable:  # the others stand still, with their running statistics
         layer.trainable = layer.trainable and (whole or layer.name.startswith(DECODER))
-    xla = compute_capability() is not None if xla is None else xla
-    critics.compile(critics.adam(CRITIC_SPEED * learning_rate), jit_compile=xla)
-    generators.compile(generators.adam(learning_rate, average), jit_compile=xla)
-    joint = tolerance / 2 if saturate else tolerance
+    critics.begin(critics.adam(CRITIC_SPEED * learning_rate))
+    generators.begin(generators.adam(learning_rate, average))
     settings = {
         **generators.settings(),
         "steps": steps,
@@ -211,48 +193,49 @@ def adversarial(
         "average": average,
         "saturate": saturate,
         "check_every": check_every,
-        "check_photos": check_photos,
         "whole": whole,
         "seed": seed,
     }
-    for trainer in (critics, generators):
-        trainer(train[0][0])  # builds it
-    run = Run(folder, [critics, generators], generator, settings, photos.fingerprint, _beside)
+    run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
     if run.finished:
         critic.load_weights(run.folder / "critic.keras")
-        _restore(generator, trainable)
-        return pd.DataFrame(run.rows)
+    else:
+        _play(run, train, validation, tolerance / 2 if saturate else tolerance)
+    for layer, flag in trainable.items():
+        layer.trainable = flag
+    if not run.finished:
+        if saturate:
+            run.load_best()
+            _saturate(run, validation, tolerance)
+        write_text(run.folder / "nogan.csv", pd.DataFrame(run.rows).to_csv(index=False))
+        models.save(critic, run.folder / "critic.keras")
+        run.finish(warnings)
+    return pd.DataFrame(run.rows)
+
+
+def _play(run, train, validation, tolerance):
+    """The steps of phase 3 that are left, with a check after every few of them."""
+    critics, generators = run.trainers
+    losses, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
     if not run.rows:
-        _check(run, 0, validation, joint, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
+        _check(run, 0, validation, tolerance, losses, 0, 0.0)
         run.save(0)
     taken = run.rows[-1]["generator_steps"]
-    recent, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
+    steps, check_every = run.settings["steps"], run.settings["check_every"]
     for step in range(run.start + 1, steps + 1):
         train.epoch, number = divmod(step - 1, len(train))
         (rgb,) = train[number]
         with memory_advice("BATCH_SIZE"):
-            recent["critic_loss"].append(_step(critics, rgb, step))
-            if recent["critic_loss"][-1] < CRITIC_THRESHOLD:
-                recent["generator_loss"].append(_step(generators, rgb, step))
+            losses["critic_loss"].append(_step(critics, rgb, step))
+            if losses["critic_loss"][-1] < CRITIC_THRESHOLD:
+                losses["generator_loss"].append(_step(generators, rgb, step))
                 taken += 1
         if step % check_every == 0 or step == steps:
-            means = {name: np.mean(v).item() if v else None for name, v in recent.items()}
             with _averaged(generators):
                 seconds = time.perf_counter() - began
-                _check(run, step, validation, joint, means, taken, seconds)
+                _check(run, step, validation, tolerance, losses, taken, seconds)
             run.save(step)
-            recent, began = {name: [] for name in recent}, time.perf_counter()
-    _restore(generator, trainable)
-    if saturate:
-        run.load_best()
-        factor = _saturate(generator, validation, run.rows, tolerance)
-        run.save_best(steps)
-        run.rows[choose(run.rows, joint)]["saturation"] = factor
-    log = pd.DataFrame(run.rows)
-    write_text(run.folder / "nogan.csv", log.to_csv(index=False))
-    models.save(critic, run.folder / "critic.keras")
-    run.finish(warnings)
-    return log
+            losses, began = {name: [] for name in losses}, time.perf_counter()
 
 
 def choose(rows, tolerance=0.10):
@@ -260,7 +243,7 @@ def choose(rows, tolerance=0.10):
 
     Among the checks that cost at most `tolerance` (relative) more RMSE_ab than the generator had
     before (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself
-    is allowed, so adversarial training that only does harm is undone. Needs no look at a picture.
+    is allowed, so adversarial training that only does harm is undone.
     """
     limit = (1 + tolerance) * rows[0]["rmse_ab"]
     distance = [
@@ -271,18 +254,10 @@ def choose(rows, tolerance=0.10):
 
 
 def judge(rgb_true, ab_pred):
-    """What the rule sees of an answer to some photos, and the answer as photos.
+    """What the rule sees of an answer ab_pred (N, H, W, 2), and the answer as photos.
 
-    Parameters
-    ----------
-    rgb_true : array (N, H, W, 3), uint8
-    ab_pred : array (N, H, W, 2), CIELAB units
-
-    Returns
-    -------
-    dict
-        rmse_ab, the mean over photos; colorfulness_ratio, mean of the outputs' over the truths'.
-    array (N, H, W, 3), uint8
+    Gives a dict of rmse_ab, the mean over photos, and colorfulness_ratio, mean of the outputs' over
+    the truths'; and the photos, uint8 (N, H, W, 3), as `rgb_true`.
     """
     rgb_pred = metrics.recolor(rgb_true, ab_pred)
     ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_true).mean()
@@ -317,15 +292,16 @@ def _averaged(trainer):
         variable.assign(value)
 
 
-def _check(run, step, validation, joint, means, taken, seconds):
+def _check(run, step, validation, tolerance, losses, taken, seconds):
     """Measure the generator on validation photos, log it, keep it if it is the best so far."""
     measured, rgb_pred = judge(validation, models.predict_ab(run.network, validation))
     shown = np.linspace(0, len(validation) - 1, min(LOOKS, len(validation))).astype(int)
-    with replacing(run.folder / _look(step)) as temporary:
+    with replacing(run.folder / f"looks/{step:06d}.png") as temporary:
         Image.fromarray(np.concatenate(rgb_pred[shown], axis=1)).save(temporary)
+    means = {name: np.mean(values).item() if values else None for name, values in losses.items()}
     row = {"step": step, "generator_steps": taken, **means, **measured}
     run.rows.append(row | {"seconds": round(seconds, 3), "saturation": 1.0})
-    chosen = choose(run.rows, joint)
+    chosen = choose(run.rows, tolerance)
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:
@@ -334,28 +310,15 @@ def _check(run, step, validation, joint, means, taken, seconds):
     print(f"step {step} of {run.settings['steps']}: {words}", flush=True)
 
 
-def _look(step):
-    return f"looks/{step:06d}.png"
-
-
-def _beside(rows):
-    """What a finished run has besides model.keras."""
-    return ["critic.keras", *(_look(row["step"]) for row in rows)]
-
-
-def _saturate(generator, validation, rows, tolerance):
-    """Multiply a generator's ab by the factor that `choose` takes after `rows`; gives it."""
-    ab_pred = models.predict_ab(generator, validation)
+def _saturate(run, validation, tolerance):
+    """Multiply the generator's ab by the factor that `choose` takes, keep it, and note it."""
+    ab_pred = models.predict_ab(run.network, validation)
     found = [judge(validation, factor * ab_pred)[0] for factor in FACTORS]
-    factor = FACTORS[max(choose([rows[0], *found], tolerance) - 1, 0)]
-    for weights in generator.get_layer("output_ab").weights:
+    factor = FACTORS[max(choose([run.rows[0], *found], tolerance) - 1, 0)]
+    for weights in run.network.get_layer("output_ab").weights:
         weights.assign(factor * weights)
-    return factor
-
-
-def _restore(generator, trainable):
-    for layer, flag in zip(generator.layers, trainable, strict=True):
-        layer.trainable = flag
+    run.save_best(run.settings["steps"])
+    next(row for row in run.rows if row["chosen"])["saturation"] = factor
 
 
 def _real_then_generated(logits):

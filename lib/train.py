@@ -32,10 +32,10 @@ ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true a
 
 
 def prepare_device(seed):
-    """Seed every random number generator, and use all GPUs that there are.
+    """Seed every random number generator, and use all GPUs; call it before building a network.
 
-    Call it before building a network. On a GPU precision is mixed, see `precision_for`. With
-    TensorFlow each batch is split among all GPUs. Returns a dict: device, precision, xla, replicas.
+    On a GPU precision is mixed, see `precision_for`; with TensorFlow each batch is split among all
+    GPUs. Returns a dict: device, precision, xla, replicas.
     """
     capability = compute_capability()
     if keras.backend.backend() == "tensorflow":
@@ -90,7 +90,7 @@ def replicas():
 
 
 class Trainer(keras.Model):
-    """A model that trains others; they are built before it is made."""
+    """A model that trains the one in `network`; that is built before it is made."""
 
     def build(self, input_shape):
         self.built = True
@@ -98,6 +98,11 @@ class Trainer(keras.Model):
     def share(self, loss):
         """A replica's part of the loss of the whole batch: TensorFlow adds up their gradients."""
         return loss / replicas() if replicas() > 1 else loss
+
+    def begin(self, optimizer):
+        """Compile, with XLA on a GPU only: two CPU cores train 1.5 to 2 times slower with it."""
+        self.compile(optimizer, jit_compile=compute_capability() is not None)
+        self.build(None)  # only a built model takes weights back
 
 
 class Colorizer(Trainer):
@@ -116,11 +121,8 @@ class Colorizer(Trainer):
 
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0):
         super().__init__(name="colorizer")
-        self.network = network
-        self.loss_name = loss
-        self.color_loss = losses.get(loss)
-        self.feature_loss = feature_loss
-        self.feature_weight = feature_weight
+        self.network, self.feature_loss, self.feature_weight = network, feature_loss, feature_weight
+        self.loss_name, self.color_loss = loss, losses.get(loss)
         self.near = keras.metrics.Mean("accuracy")
         self.error = keras.metrics.RootMeanSquaredError("rmse_ab")
 
@@ -158,16 +160,15 @@ class Colorizer(Trainer):
 class Batches(keras.utils.PyDataset):
     """Batches of uint8 photos from a memory-mapped store, the same at the same seed and epoch.
 
-    Training batches are shuffled, flipped left to right at random, and all full; the others come in
-    order and whole.
+    Training batches are shuffled, mirrored at random, and all full; the others come in order.
     """
 
-    def __init__(self, images, rows, batch_size, seed=0, training=False, flips=True):
+    def __init__(self, images, rows, batch_size, seed=0, training=False):
         super().__init__()
         if not 1 <= batch_size <= len(rows):
             raise ValueError(f"BATCH_SIZE: expected 1 to {len(rows)} photos, got {batch_size}")
         self.images, self.rows, self.batch_size = images, np.asarray(rows), batch_size
-        self.seed, self.training, self.flips, self.epoch = seed, training, flips, 0
+        self.seed, self.training, self.epoch = seed, training, 0
 
     def __len__(self):
         count = len(self.rows) / self.batch_size
@@ -179,7 +180,7 @@ class Batches(keras.utils.PyDataset):
             rows = np.random.default_rng((self.seed, self.epoch)).permutation(rows)
         rows = rows[number * self.batch_size : (number + 1) * self.batch_size]
         rgb = self.images[rows]
-        if self.training and self.flips:
+        if self.training:
             flipped = np.random.default_rng((self.seed, self.epoch, number)).random(len(rows)) < 0.5
             rgb[flipped] = rgb[flipped, :, ::-1]
         return (rgb,)
@@ -195,9 +196,7 @@ def fit(
     learning_rate,
     schedule="cosine",
     patience=None,
-    flips=True,
     seed=0,
-    xla=None,
     warnings=(),
 ):
     """Train a network on the training photos, or go on where a killed run was.
@@ -205,7 +204,6 @@ def fit(
     Parameters
     ----------
     trainer : Colorizer or nogan.CriticTrainer
-        Holds the network with its loss, its measures and its optimizer.
     photos : data.preprocess.Photos
         "train" is trained on, "val" is measured after each epoch; "test" is not touched.
     folder : path
@@ -217,12 +215,8 @@ def fit(
         "cosine" (to zero at the end) or "constant".
     patience : int or None
         Stop when val_loss has not improved for that many epochs, and keep the best epoch's weights.
-    flips : bool
-        Mirror training photos at random.
     seed : int
-    xla : bool or None
-        Compile with XLA; None for only on a GPU (on 2 CPU cores these networks train 1.5 to 2
-        times slower with it).
+        Of the order of the photos and their mirroring.
     warnings : sequence of str
         Kept in params.json and shown in the report.
 
@@ -238,18 +232,18 @@ def fit(
     ValueError
         If there are no validation photos, or fewer training photos than `batch_size`.
     FloatingPointError
-        If a loss is not finite: names epoch and batch; the last good weights are kept.
+        If a loss is not finite; the weights of the last finished epoch are kept.
     MemoryError
-        If the device's memory is too small: names the parameter to halve.
+        If the device's memory is too small.
     """
-    rows = {split: photos.rows(split) for split in ("train", "val")}
-    if not len(rows["val"]):
+    rows, others = photos.rows("train"), photos.rows("val")
+    if not len(others):
         raise ValueError(
-            f"photos: expected some for validation, got none beside {len(rows['train'])} for "
-            "training: raise MAX_IMAGES"
+            f"photos: expected some for validation, got none beside {len(rows)} for training: "
+            "raise MAX_IMAGES"
         )
-    train = Batches(photos.images, rows["train"], batch_size, seed, True, flips)
-    validation = Batches(photos.images, rows["val"], min(batch_size, len(rows["val"])))
+    train = Batches(photos.images, rows, batch_size, seed, training=True)
+    validation = Batches(photos.images, others, min(batch_size, len(others)))
     settings = {
         **trainer.settings(),
         "epochs": epochs,
@@ -257,13 +251,9 @@ def fit(
         "learning_rate": learning_rate,
         "schedule": schedule,
         "patience": patience,
-        "flips": flips,
         "seed": seed,
     }
-    rate = _rate(schedule, learning_rate, epochs * len(train))
-    xla = compute_capability() is not None if xla is None else xla
-    trainer.compile(trainer.adam(rate), jit_compile=xla)
-    trainer.build(None)  # its parts are built: only a built model takes weights back
+    trainer.begin(trainer.adam(_rate(schedule, learning_rate, epochs * len(train))))
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
     if not run.finished:
         train.epoch = run.start
@@ -323,12 +313,11 @@ def memory_advice(parameter):
     try:
         yield
     except Exception as error:
-        words = ("RESOURCE_EXHAUSTED", "ResourceExhausted")  # TensorFlow and JAX
-        if any(word in f"{type(error).__name__} {error}" for word in words):
-            raise MemoryError(
-                f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
-            ) from error
-        raise
+        name = f"{type(error).__name__} {error}".upper().replace("_", "")  # TensorFlow's and JAX's
+        if "RESOURCEEXHAUSTED" not in name:
+            raise
+        advice = f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
+        raise MemoryError(advice) from error
 
 
 def _exhausted(rows, patience):
