@@ -17,20 +17,10 @@ BATCH = 64  # photos at once
 
 
 def fit(rgb_batches):
-    """Learn all baselines in one pass, adding up in float64.
+    """Learn from batches of training photos, uint8 (N, H, W, 3): mean_ab (2,), l_lookup (101, 2).
 
-    Parameters
-    ----------
-    rgb_batches : iterable of arrays (N, H, W, 3), uint8
-        Of training photos only.
-
-    Returns
-    -------
-    mean_ab : array (2,), float64
-        Over all pixels.
-    l_lookup : array (101, 2), float64
-        Row L is the mean ab of the pixels with that L; where there are none, that of the nearest L
-        with pixels, the darker of two.
+    Row L of the lookup is the mean ab of the pixels with that L; where there are none, it is that
+    of the nearest L with pixels, the darker of two. Added up in float64.
     """
     total, pixels = np.zeros((LEVELS, 2)), np.zeros(LEVELS, dtype=np.int64)
     for rgb in rgb_batches:
@@ -45,20 +35,10 @@ def fit(rgb_batches):
 
 
 def predictors(photos, rows, seed=0):
-    """The four rows of the table, fitted on the training photos.
+    """The four rows of the table, fitted on the training photos: dict of name to function.
 
-    Parameters
-    ----------
-    photos : data.preprocess.Photos
-    rows : array (N,) of int
-        Of `photos.images`, those that will be measured.
-    seed : int
-        Of the random other photo: drawn once for each of `rows`, with replacement.
-
-    Returns
-    -------
-    dict of name -> function
-        Each takes a part of `rows` and their L, and gives their ab.
+    Each takes a part of `rows`, those of `photos.images` that will be measured, and their L, and
+    gives their ab. `seed` draws the random other photo, once for each of `rows`.
     """
     train = photos.rows("train")
     starts = range(0, len(train), BATCH)

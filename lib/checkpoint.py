@@ -1,12 +1,11 @@
 """The kept state of a training run: identity, atomic writes, resume.
 
-A checkpoint is two files. The weights (network and optimizer) go to a new file first; then
-checkpoint.json, which names that file, is renamed into place; then older weights are deleted. A
-kill at any moment leaves the former pair or the new one.
+The weights (networks and optimizers) go to new files first; then checkpoint.json, which names them,
+is renamed into place; then older weights are deleted. A kill at any moment leaves the former state
+or the new one.
 
-A run is known by its identity: settings, data, the first weights, precision, backend, and the code
-that its trainers reach by imports (`files.code_of`). What a run of another identity left in the
-folder is removed before the new one begins.
+A run is known by its settings, data, first weights, precision, backend, and the code that its
+trainers reach by imports (`files.code_of`). What another run left in the folder is removed.
 """
 
 import shutil
@@ -21,10 +20,7 @@ from lib.files import code_of, digest, read_json, replacing, write_json, write_t
 
 WEIGHTS = ("checkpoint-*.weights.h5", "best-*.weights.h5")
 # All that a run may leave in its folder; a released network is no part of it.
-LEAVES = (
-    *("model.keras", "history.csv", "params.json", "critic.keras", "nogan.csv", "looks"),
-    *WEIGHTS,
-)
+LEAVES = ("model.keras", "critic.keras", "*.csv", "params.json", "looks", *WEIGHTS)
 
 
 class Run:
@@ -71,13 +67,12 @@ class Run:
     def save(self, done):
         """Keep the state after `done` epochs (or steps), then drop the one before."""
         self.start = done
-        names = self._names(done)
-        for trainer, name in zip(self.trainers, names, strict=True):
+        for trainer, name in zip(self.trainers, self._names(done), strict=True):
             with replacing(self.folder / name) as temporary:
                 trainer.save_weights(temporary)
         self.state["seeds"] = [keras.ops.convert_to_numpy(v).tolist() for v in self._seeds()]
         self._write()
-        self._drop_weights(keep=(*names, self.state.get("best")))
+        self._drop_weights(keep=(*self._names(done), self.state.get("best")))
 
     def save_best(self, done):
         """Keep the network's weights of this moment as the best so far."""
@@ -93,7 +88,8 @@ class Run:
     def finish(self, warnings=()):
         """Write model.keras, history.csv and params.json; the checkpoint is no longer needed."""
         self.load_best()
-        models.save(self.network, self.folder / "model.keras")
+        with replacing(self.folder / "model.keras") as temporary:
+            models.save(self.network, temporary)
         history = pd.DataFrame(self.rows, columns=None if self.rows else ["epoch"])
         write_text(self.folder / "history.csv", history.to_csv(index=False))
         params = {
@@ -128,11 +124,6 @@ class Run:
                 old.unlink()
 
     def _write(self):
-        saved = {
-            "identity": self.identity,
-            "done": self.start,
-            "finished": self.finished,
-            "rows": self.rows,
-            "state": self.state,
-        }
+        saved = {"identity": self.identity, "done": self.start, "finished": self.finished}
+        saved |= {"rows": self.rows, "state": self.state}
         write_json(self.folder / "checkpoint.json", saved)

@@ -34,21 +34,11 @@ class Measured:
 
 
 def networks(photos, folder):
-    """The rows of the trained networks of a study.
+    """The rows of the trained networks in results/<study>, `folder`, in the order of the table.
 
-    Parameters
-    ----------
-    photos : data.preprocess.Photos
-    folder : path
-        results/<study>, where the networks are.
-
-    Returns
-    -------
-    dict of name -> function
-        Each takes an array of rows of `photos.images` and their L, float32 (n, H, W, 1), and gives
-        ab in CIELAB units, float32 (n, H, W, 2). In the order of the table.
-    list of str
-        A line for each network that is there, but has learnt from other photos.
+    Gives a dict of name to function, which takes an array of rows of `photos.images` and their L,
+    float32 (n, H, W, 1), and gives ab in CIELAB units, float32 (n, H, W, 2); and a list of str, a
+    line for each network that is there, but has learnt from other photos.
     """
     found, left_out = {}, []
     for name in models.NETWORKS:
@@ -65,28 +55,11 @@ def networks(photos, folder):
 def measure(photos, rows, predictors, examples=0):
     """All measures of all rows of the table on the given photos.
 
-    Parameters
-    ----------
-    photos : data.preprocess.Photos
-    rows : array (N,) of int
-        Of `photos.images`.
-    predictors : dict of name -> function
-        Each as of `networks`.
-    examples : int
-        Keep what so many photos look like, evenly spread, for KID.
-
-    Returns
-    -------
-    Measured
-        The table has one row a photo and model: photo (its file's name), model, and a column a
-        measure (`metrics.MEASURES`). Measures of RGB are taken on the true L with the predicted
-        ab, clipped to sRGB, as a viewer gets it; all others on the raw ab. The row `truth` measures
-        the photos themselves; only its colorfulness says anything.
-
-    Raises
-    ------
-    ValueError
-        If a prediction is NaN or infinite, or of another shape than the photos.
+    `rows` (N,) are some of `photos`, `predictors` as those of `networks`; of `examples` photos,
+    evenly spread, the pictures are kept, for KID. Measures of RGB are taken on the true L with the
+    predicted ab, clipped to sRGB, as a viewer gets it; all others on the raw ab. The row `truth`
+    measures the photos themselves; only its colorfulness says anything. ValueError if a prediction
+    is NaN or infinite, or of another shape than the photos.
     """
     parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     true = sum(metrics.ab_histogram(lab.rgb_to_lab(photos.images[p])[..., 1:]) for p in parts)
@@ -148,9 +121,9 @@ def describe(rgb_true, weights):
 def compare(truth, rgb_pred, ab_pred):
     """All but SSIM that is measured of predictions (N, H, W, 3) and (N, H, W, 2): dict of tensors.
 
-    Besides measures: weighted (N, 2) of `metrics.weighted_shares`; bins (N, H, W) of the predicted
-    ab; colors (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared
-    error, the true chroma and the predicted chroma.
+    Besides measures: `metrics.weighted_shares`; bins (N, H, W) of the predicted ab; colors
+    (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared error, the
+    true chroma and the predicted chroma.
     """
     rgb_true, ab_true = truth["rgb"], truth["lab"][..., 1:]
     distance = metrics.ciede2000(truth["lab"], lab.rgb_to_lab(rgb_pred))
@@ -172,33 +145,22 @@ def compare(truth, rgb_pred, ab_pred):
 def error_by_color(colors, seed=0):
     """Error and chroma of every row by the colour class of the true pixel, over all photos.
 
-    Parameters
-    ----------
-    colors : dict of row -> array (N, 8, 4)
-        Of `Measured`.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        One row a class and model, but for `truth` and classes without a pixel: color (see
-        `metrics.color_classes`), model, pixels (the class's share of all test pixels), rmse_ab
-        (pooled over the photos' pixels and both channels) with its 95 % interval over photos
-        rmse_ab_low and rmse_ab_high, and chroma_ratio (mean predicted chroma over mean true
-        chroma: below 1 is too pale).
+    `colors` are those of `Measured`. Gives a DataFrame with one row a class and model, but for
+    `truth` and classes without a pixel: color (see `metrics.color_classes`), model, pixels (the
+    class's share of all test pixels), rmse_ab (pooled over the photos' pixels and both channels)
+    with its 95 % interval over photos rmse_ab_low and rmse_ab_high, and chroma_ratio (mean
+    predicted chroma over mean true chroma: below 1 is too pale).
     """
     tables = []
     for model, sums in colors.items():
-        sums = sums.astype(float)
-        total = sums.sum(axis=0)
-        error = np.sqrt(bootstrap_ratio(sums[..., 1], 2 * sums[..., 0], seed))
-        with np.errstate(invalid="ignore"):  # a class without a pixel
-            ratio = total[:, 3] / total[:, 2]
-        share = total[:, 0] / total[:, 0].sum()
+        pixels, squared, true, pred = np.moveaxis(sums.astype(float), -1, 0)  # each (N, 8)
+        error = np.sqrt(bootstrap_ratio(squared, 2 * pixels, seed))
+        share = pixels.sum(axis=0) / pixels.sum()
         columns = {"color": metrics.COLORS, "model": model, "pixels": share}
         columns |= dict(zip(["rmse_ab", "rmse_ab_low", "rmse_ab_high"], error, strict=True))
-        tables.append(pd.DataFrame(columns | {"chroma_ratio": ratio}))
+        with np.errstate(invalid="ignore"):  # a class without a pixel
+            columns["chroma_ratio"] = pred.sum(axis=0) / true.sum(axis=0)
+        tables.append(pd.DataFrame(columns))
     table = pd.concat(tables, ignore_index=True)
     table = table[(table["model"] != "truth") & (table["pixels"] > 0)]
     return table.iloc[table["color"].map(metrics.COLORS.index).argsort(kind="stable")]

@@ -39,11 +39,8 @@ def replacing(path):
 
 def write_text(path, text):
     """Write a text file (UTF-8, line ends as they are)."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
-    ):
-        stream.write(text)
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path, value):
@@ -68,16 +65,9 @@ def digest(value):
 def code_of(*sources):
     """Hash the code that some Python sources run: their own, and all of `lib` that they reach.
 
-    Parameters
-    ----------
-    *sources : str
-        Python, such as the code cells of a notebook, or "import lib.train".
-
-    Returns
-    -------
-    dict of str -> str
-        `source`, and one entry for each file, such as `lib/models.py`, in sorted order: digests.
-        Imports are followed at any depth, also those within functions.
+    Sources are such as the code cells of a notebook, or "import lib.train". Gives a dict of digests
+    in sorted order: `source`, and one entry for each file, such as `lib/models.py`. Imports are
+    followed at any depth, also those within functions.
     """
     trees = [_parse(source) for source in sources]
     found = {"source": digest([ast.dump(tree) for tree in trees])}
@@ -85,8 +75,9 @@ def code_of(*sources):
     while waiting:
         name = waiting.pop()
         seen.add(name)
-        path = _module_file(name)
-        if path:
+        stem = LIB.joinpath(*name.split(".")[1:])
+        path = stem / "__init__.py" if stem.is_dir() else stem.with_name(f"{stem.name}.py")
+        if path.is_file():
             place = f"lib/{path.relative_to(LIB).as_posix()}"
             found[place], imports = _read_module(path, path.stat().st_mtime_ns)
             waiting |= imports - seen
@@ -101,21 +92,15 @@ def _read_module(path, _changed):
     return digest([ast.dump(tree), *(file.read_text("utf-8") for file in beside)]), _imports(tree)
 
 
-def _module_file(name):
-    """The file of a dotted name in `lib`; None for a name that is no module."""
-    place = LIB.joinpath(*name.split(".")[1:])
-    candidates = (place / "__init__.py", place.with_name(f"{place.name}.py"))
-    return next((path for path in candidates if path.is_file()), None)
-
-
 def _parse(source):
     """Syntax tree without docstrings of a code cell or module; IPython's lines count as strings."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        tree = ast.parse(MAGIC.sub(lambda match: match[1] + repr(match[2]), source))
+        tree = ast.parse(MAGIC.sub(lambda match: f"{match[1]}_ = {match[2]!r}", source))
+    documented = (ast.FunctionDef, ast.ClassDef, ast.Module)
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node):
+        if isinstance(node, documented) and ast.get_docstring(node):
             del node.body[0]
     return tree
 

@@ -17,25 +17,11 @@ RESAMPLES = 2000  # bootstrap samples of the photos
 def summarize(metrics, seed=0):
     """Mean of every measure for every model, with a 95 % interval.
 
-    Parameters
-    ----------
-    metrics : DataFrame
-        Columns `photo`, `model` and measures; the same photos for all models.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        One row a model, in order of first appearance; for each measure `m` its mean as `m`, and
-        `m_low` and `m_high`: the 2.5 and 97.5 percentiles of the mean over 2,000 samples of the
-        photos with replacement, the same samples for all.
-
-    Raises
-    ------
-    ValueError
-        For NaN or infinity, and a photo that is there twice or missing for a model: a mean over
-        other photos cannot be compared.
+    `metrics` is a DataFrame of `photo`, `model` and measures, the same photos for all models. Gives
+    one row a model, in order of first appearance; for each measure `m` its mean as `m`, and `m_low`
+    and `m_high`: the 2.5 and 97.5 percentiles of the mean over 2,000 samples of the photos with
+    replacement, the same samples for all. ValueError for NaN or infinity, and a photo that is there
+    twice or missing for a model: a mean over other photos cannot be compared.
     """
     table = _by_photo(metrics)
     low, high = _interval(table.to_numpy(), seed)
@@ -51,15 +37,17 @@ def paired_difference(metrics, measure, model, reference, seed=0):
 
     Takes the table that `summarize` takes. Returns a dict: `difference`, the mean of model minus
     reference; `low` and `high`, its 95 % percentile interval (the same bootstrap); `effect_size`,
-    mean / standard deviation (n - 1) of the differences, 0 if all are 0, NaN where the deviation
-    is 0 or there is one photo; `photos`, their number.
+    mean / standard deviation (n - 1), 0 if all differences are 0, NaN where the deviation is 0 or
+    there is one photo; `photos`, their number.
     """
     rows = metrics[metrics["model"].isin([model, reference])]
     table = _by_photo(rows.filter(["photo", "model", measure]))
     values = (table[measure, model] - table[measure, reference]).to_numpy()
     low, high = _interval(values[:, None], seed)
-    result = {"difference": values.mean(), "low": low[0], "high": high[0]}
-    result["effect_size"] = _effect_size(values)
+    deviation = values.std(ddof=1) if len(values) > 1 else 0.0
+    alike = deviation <= 1e-12 * abs(values.mean())  # the same difference, but for rounding
+    effect = values.mean() / deviation if not alike else np.nan if values.any() else 0.0
+    result = {"difference": values.mean(), "low": low[0], "high": high[0], "effect_size": effect}
     return {key: float(value) for key, value in result.items()} | {"photos": len(values)}
 
 
@@ -68,7 +56,7 @@ def ratio_to_truth(metrics, measure="colorfulness", seed=0):
 
     Takes the table that `summarize` takes, with a row `truth` for each photo. Returns a DataFrame
     of model, `<measure>_ratio`, `<measure>_ratio_low` and `<measure>_ratio_high`: ratio of means
-    and its 95 % percentile interval. NaN where the mean of the truth is 0: photos that are all grey.
+    and its 95 % percentile interval. NaN if all photos are grey.
     """
     values = _by_photo(metrics[["photo", "model", measure]])[measure]
     found = bootstrap_ratio(values.to_numpy(), values[["truth"]].to_numpy(), seed)
@@ -80,8 +68,8 @@ def ratio_to_truth(metrics, measure="colorfulness", seed=0):
 def bootstrap_ratio(above, below, seed=0):
     """Ratios of sums over photos with 95 % percentile intervals: ratio, low, high.
 
-    `above` and `below`, arrays (N, ...), have one value a photo; their shapes may broadcast. Samples
-    in which a sum below is 0 have no ratio and are left out; where all are, the ratio is NaN.
+    `above` and `below`, arrays (N, ...), have one value a photo; shapes may broadcast. Samples in
+    which a sum below is 0 have no ratio and are left out; where all are, the ratio is NaN.
     """
     times = resamples(len(above), seed)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -95,15 +83,6 @@ def ends(drawn):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.nanpercentile(np.where(np.isfinite(drawn), drawn, np.nan), [2.5, 97.5], axis=0)
-
-
-def _effect_size(differences):
-    if not differences.any():
-        return 0.0
-    deviation = differences.std(ddof=1) if len(differences) > 1 else 0.0
-    if deviation <= 1e-12 * abs(differences.mean()):  # the same difference, but for rounding
-        return float("nan")
-    return differences.mean() / deviation
 
 
 def _by_photo(metrics):

@@ -1,20 +1,18 @@
 """Do colorized photos, as a set, look like photos? KID, the kernel inception distance.
 
 The squared maximum mean discrepancy of two sets of features: 0 in expectation if both come from
-the same distribution, whatever single photos look like. The features are those of Keras's Xception
-(`NETWORK`), its last convolution averaged over the photo, so values compare only with values of
-the same network and weights. Unlike a Fréchet distance it does with fewer photos than features.
+the same distribution. The features are those of Keras's Xception, its last convolution averaged
+over the photo: values compare only with values of the same network and weights. Unlike a Fréchet
+distance it does with fewer photos than features.
 
-A colorized photo and its own truth show the same things, and comparing the two would flatter.
-So half of the photos, coloured, are compared with the true photos of the other half. The mean of
-that over all ways to halve them is the mean over all pairs of different photos: see `kid`.
+A colorized photo and its own truth show the same things, and comparing the two would flatter: half
+of the photos, coloured, are compared with the true photos of the other half; see `kid`.
 
 References
 ----------
 Binkowski, Sutherland, Arbel, Gretton (2018), Demystifying MMD GANs (KID, equation 4, kernel).
-Gretton, Borgwardt, Rasch, Schoelkopf, Smola (2012), A kernel two-sample test (lemma 6, the
-unbiased estimators). Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in
-GAN evaluation (photos are reduced by PIL, with its antialiasing).
+Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in GAN evaluation (photos
+are reduced by PIL, with its antialiasing).
 """
 
 import keras
@@ -70,35 +68,22 @@ def kernel(x, y):
 def kid(true, pred, seed=0):
     """KID of photos whose truth is known, from pairs of different photos.
 
-    The mean over i != j of k(p_i, p_j) + k(t_i, t_j) - k(p_i, t_j) - k(t_i, p_j). Unbiased, since
-    photos of a pair are independent of each other; 0 where `pred` is `true`.
-
-    Parameters
-    ----------
-    true, pred : array (N, d)
-        Features of the same photos in the same order.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    value, low, high : float
-        KID and the 95 % percentile interval of the bootstrap over photos that the other measures
-        have, the same samples; a photo that is drawn twice makes no pair with itself. Of Gaussian
-        features it held the true value in 93 to 96 of 100 sets; near 0 it is wider than it need be.
-        NaN for fewer than 2 photos.
+    The mean over i != j of k(p_i, p_j) + k(t_i, t_j) - k(p_i, t_j) - k(t_i, p_j), of the features
+    (N, d) of the same photos: the mean over all ways to halve them; unbiased. Gives the value and
+    its 95 % percentile interval, of the same samples of the photos as the other measures' (a photo
+    that is drawn twice makes no pair with itself). Of Gaussian features it held the true value in
+    93 to 96 of 100 sets; near 0 it is wider than it need be. NaN for fewer than 2 photos.
     """
     value, drawn = _bootstrap(true, pred, seed)
     return value, *ends(drawn)
 
 
 def paired_differences(features, pairs, seed=0):
-    """By how much the KID x 1000 of one row differs from that of another: list of dict.
+    """By how much the KID x 1000 of the first of each pair of rows differs from the second's.
 
-    `features` is a dict of row name to array (N, d), `truth` among them; `pairs` are (model,
-    reference). Each dict is as that of `intervals.paired_difference`, from the same samples of the
-    photos for both, so that what moves both alike is not in the interval. `effect_size` is None:
-    there is no value of a single photo that could vary.
+    Takes the features of `table` and pairs of names; gives a list of dict, each as that of
+    `intervals.paired_difference`, from the same samples of the photos for both. `effect_size` is
+    None: there is no value of a single photo that could vary.
     """
     names = dict.fromkeys(name for pair in pairs for name in pair)
     found = {name: _bootstrap(features["truth"], features[name], seed) for name in names}
@@ -113,9 +98,8 @@ def paired_differences(features, pairs, seed=0):
 def floor(true, seed=0):
     """What real photos score against other real photos: (mean, low, high).
 
-    The unbiased estimator of Binkowski et al. for the true photos of one random half and the other,
-    200 times: the mean, near 0, and the 2.5 and 97.5 percentiles. These say how far from 0 the KID
-    of two such halves goes by chance. NaN for fewer than 4 photos.
+    The unbiased estimator of Binkowski et al. for one random half and the other, 200 times: mean,
+    2.5 and 97.5 percentiles: how far KID goes from 0 by chance. NaN for fewer than 4 photos.
     """
     half, pairs = len(true) // 2, kernel(true, true)
     if half < 2:
@@ -144,7 +128,7 @@ def table(features, seed=0):
 
 
 def _bootstrap(true, pred, seed):
-    """KID and its values in samples of the photos with replacement, NaN where there are no pairs."""
+    """KID and its values in samples of the photos with replacement, NaN where no pairs are."""
     across = kernel(true, pred)
     pairs = kernel(true, true) + kernel(pred, pred) - across - across.T
     np.fill_diagonal(pairs, 0)

@@ -2,11 +2,9 @@
 
 Conventions: `true` before `pred`. `rgb` is uint8, shape (N, H, W, 3); `ab` is float, shape
 (N, H, W, 2), in CIELAB units. Arrays give a float64 array of shape (N,), and ValueError for another
-shape or dtype, and for NaN or infinity. Tensors give tensors, unchecked, so that a compiled program
-can hold several measures. Everything is computed in float32.
+shape or dtype, NaN or infinity. Tensors give tensors, unchecked. Computed in float32.
 
-A measure of RGB sees a picture with the true L, so even grey photos do well: about 17 to 24 dB of
-PSNR. A difference of 1 dB is not a result.
+A measure of RGB sees a picture with the true L, so even grey photos have 17 to 24 dB of PSNR.
 
 References
 ----------
@@ -47,16 +45,8 @@ AUC_STEPS = 151  # thresholds 0, 1, ..., 150 CIELAB units (Zhang et al.)
 BIN_SIZE = 10.0  # CIELAB units a side of an ab bin (Zhang et al.)
 BINS = 23  # bins an axis, centred on -110, -100, ..., 110
 GREY_CHROMA = 10.0  # CIELAB units; a pixel of less has no colour to speak of
-HUES = {  # colour class: hue angle h = atan2(b, a) where it begins, degrees; it ends at the next
-    "orange": 45.0,
-    "yellow": 80.0,
-    "green": 110.0,
-    "cyan": 165.0,
-    "blue": 225.0,
-    "purple": 310.0,
-    "red": 350.0,
-}
 COLORS = ("grey", "red", "orange", "yellow", "green", "cyan", "blue", "purple")
+HUES = (45.0, 80.0, 110.0, 165.0, 225.0, 310.0, 350.0)  # where orange, ..., purple begin, and red
 CHUNK = 32  # photos held in floating point at a time
 
 
@@ -93,17 +83,16 @@ def rmse_ab(ab_true, ab_pred):
 def rmse_rgb(rgb_true, rgb_pred):
     """Root mean square error of 8-bit RGB, equations 1 and 2 of the paper, 0 to 255.
 
-    sqrt(1/(3MN) sum (pred - true)^2) over the M x N pixels and the 3 channels. The paper does not
-    say its scale or how it pools; 8-bit RGB and one value a photo are this project's choice.
+    sqrt(1/(3MN) sum (pred - true)^2) over the M x N pixels and the 3 channels. One value a photo is
+    this project's choice: the paper says neither its scale nor how it pools.
     """
     return _rmse(rgb_true, rgb_pred)
 
 
 def psnr_of(rmse):
-    """Peak signal-to-noise ratio in dB from an array of `rmse_rgb`: 20 log10(255 / rmse), 0 to 100.
+    """Peak signal-to-noise ratio, 20 log10(255 / rmse) dB, 0 to 100, from an array of `rmse_rgb`.
 
-    Capped at `PSNR_CAP` = 100 dB, which is also the answer for identical pictures. For one photo
-    it says the same as `rmse_rgb`; the means over photos differ.
+    100 is also the answer for identical pictures.
     """
     return np.minimum(20 * np.log10(PEAK / np.maximum(rmse, 1e-9)), PSNR_CAP)
 
@@ -115,13 +104,12 @@ def ssim(rgb_true, rgb_pred):
     Mean over pixels and the 3 channels of
     (2 m_t m_p + C1)(2 s_tp + C2) / ((m_t^2 + m_p^2 + C1)(s_t^2 + s_p^2 + C2)), with means m and
     sample (co)variances s in a uniform 7 x 7 window that lies inside the photo,
-    C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2. Raises ValueError for less than 7 pixels a side.
+    C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2.
     """
     if min(rgb_true.shape[1:3]) < SSIM_WINDOW:
         raise ValueError(f"rgb_true: expected 7 pixels a side, got {rgb_true.shape[1:3]}")
     middle = (PEAK + 1) / 2  # squares of smaller numbers lose less in float32
     true, pred = _float(rgb_true) - middle, _float(rgb_pred) - middle
-
     maps = ops.concatenate([true, pred, true * pred, true * true + pred * pred], axis=-1)
     for window in ((SSIM_WINDOW, 1), (1, SSIM_WINDOW)):
         maps = ops.average_pool(maps, window, strides=1, padding="valid")
@@ -137,10 +125,7 @@ def ssim(rgb_true, rgb_pred):
 
 @_per_photo
 def delta_e_2000(rgb_true, rgb_pred):
-    """Colour difference CIEDE2000, mean over pixels, 0 (identical) upwards.
-
-    See `ciede2000`. L counts too: clipping to sRGB can change it.
-    """
+    """Colour difference CIEDE2000, mean over pixels; clipping to sRGB can change L, too."""
     both = [lab.rgb_to_lab(_float(rgb) / PEAK) for rgb in (rgb_true, rgb_pred)]
     return ops.mean(ciede2000(*both), axis=(1, 2))
 
@@ -167,13 +152,8 @@ def ciede2000(lab_true, lab_pred):
     far = ops.abs(h1 - h2) > pi + 1e-5  # 14; opposite hues are not far, in spite of rounding
     h = ops.where(far, ops.where(h < pi, h + pi, h - pi), h)
     h = ops.where(gray, h1 + h2, h)
-    t = (  # 15
-        1
-        - 0.17 * ops.cos(h - math.radians(30))
-        + 0.24 * ops.cos(2 * h)
-        + 0.32 * ops.cos(3 * h + math.radians(6))
-        - 0.20 * ops.cos(4 * h - math.radians(63))
-    )
+    t = 1 - 0.17 * ops.cos(h - math.radians(30)) + 0.24 * ops.cos(2 * h)  # 15
+    t = t + 0.32 * ops.cos(3 * h + math.radians(6)) - 0.20 * ops.cos(4 * h - math.radians(63))
     from_blue = (h - math.radians(275)) / math.radians(25)
     rotation = math.radians(30) * ops.exp(-ops.square(from_blue))  # 16
     rc = 2 * _high_chroma(c)  # 17
@@ -190,8 +170,7 @@ def colorfulness(rgb):
     """Colorfulness M of Hasler and Suesstrunk (2003), 0 (grey) to about 298.
 
     With rg = R - G and yb = (R + G)/2 - B, signed: M = sqrt(var_rg + var_yb) +
-    0.3 sqrt(mean_rg^2 + mean_yb^2). Some systems take |rg| and |yb| first: another measure.
-    Neither end is best: compare with the colorfulness of the true photo.
+    0.3 sqrt(mean_rg^2 + mean_yb^2). Neither end is best: compare with that of the true photo.
     """
     rgb = _float(rgb)
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
@@ -206,8 +185,7 @@ def colorfulness(rgb):
 def auc(ab_true, ab_pred):
     """Area under the cumulative error curve, in %, 0 to 100 (Zhang et al. 2016, "raw accuracy").
 
-    The share of pixels whose error sqrt(da^2 + db^2) is at most t, averaged over the thresholds
-    t = 0, 1, ..., 150.
+    The share of pixels whose error sqrt(da^2 + db^2) is at most t, mean over t = 0, 1, ..., 150.
     """
     return 100 * ops.mean(share_within(ab_true, ab_pred), axis=(1, 2))
 
@@ -216,9 +194,8 @@ def weighted_shares(ab_true, ab_pred, weights):
     """Rebalanced AuC of tensors: means of weight times `share_within`, and of weight, (N, 2).
 
     A pixel's weight is that of the bin of its true ab, `weights` (23, 23) from `ab_bin_weights` of
-    the true photos themselves: then each bin that occurs counts the same. Zhang et al. (2016) take
-    the frequencies of a million training photos; those of some thousand leave almost all weight to
-    a handful of pixels, whose colours the training photos happen to lack. `pooled_share` goes on.
+    the photos measured, so that each bin that occurs counts the same (Zhang et al. take a million
+    training photos; some thousand leave almost all weight to a handful of pixels).
     """
     flat = ops.reshape(_float(weights), (-1,))
     weight, share = ops.take(flat, ab_bin(ab_true)), share_within(ab_true, ab_pred)
@@ -228,10 +205,9 @@ def weighted_shares(ab_true, ab_pred, weights):
 def pooled_share(weighted, weight):
     """Values of photos, in %, whose mean is the ratio of two sums: float64 (N,).
 
-    With `weighted` w_i s_i and `weight` w_i of the photos, both (N,), and the ratio R = sum of
-    w_i s_i / sum of w_i, photo i has the value R + (w_i s_i - R w_i) / mean of w. Their mean is R
-    and their spread is what moves R, so that intervals over photos are those of the ratio (to first
-    order). A photo of rare colours weighs more: its value can be below 0 or above 100.
+    With `weighted` w_i s_i, `weight` w_i and the ratio R = sum of w_i s_i / sum of w_i, photo i has
+    the value R + (w_i s_i - R w_i) / mean of w. Their mean is R and their spread is what moves R:
+    intervals over photos are those of the ratio (to first order). A value can be below 0.
     """
     ratio = weighted.sum() / weight.sum()
     return 100 * (ratio + (weighted - ratio * weight) / weight.mean())
@@ -262,9 +238,8 @@ def counted(bins):
 def ab_bin_weights(histogram):
     """Weights of ab bins, inverse to how common a bin is: float64 (23, 23), mean 1 over the pixels.
 
-    w = 1 / p, with p the share of pixels in a bin: Zhang et al. (2016), equation 4, with lambda 0,
-    their choice for the AuC, and without their blur of p. An empty bin gets the weight of the
-    rarest bin that is not empty.
+    w = 1 / p, with p the share of pixels in a bin: Zhang et al. (2016), equation 4, with lambda 0
+    and without blur. An empty bin gets the weight of the rarest that is not empty.
     """
     share = histogram / histogram.sum()
     weights = 1 / np.where(share > 0, share, share[share > 0].min())
@@ -276,15 +251,12 @@ def color_classes(ab):
     """Colour class of each pixel, int (N, H, W): its place in `COLORS`.
 
     "grey" has a chroma sqrt(a^2 + b^2) below 10 CIELAB units. The others are sectors of the hue
-    angle atan2(b, a), see `HUES` (skin and wood are orange, sRGB's blue is at 306 degrees). The
+    angle atan2(b, a) in degrees, see `HUES`: skin and wood are orange, sRGB's blue is at 306. The
     borders are this project's.
     """
     hue = _angle(ab[..., 0], ab[..., 1]) * (180 / math.pi)
-    color = ops.full_like(hue, COLORS.index("red"))
-    for name, begins in HUES.items():
-        color = ops.where(hue >= begins, float(COLORS.index(name)), color)
-    gray = _length(ab[..., 0], ab[..., 1]) < GREY_CHROMA
-    return ops.cast(ops.where(gray, 0.0, color), "int32")
+    color = 1 + sum(ops.cast(hue >= begins, "int32") for begins in HUES) % len(HUES)
+    return ops.where(_length(ab[..., 0], ab[..., 1]) < GREY_CHROMA, 0, color)
 
 
 @_per_photo

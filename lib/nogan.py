@@ -1,14 +1,11 @@
 """NoGAN: train the generator alone, then the critic alone, then both for a short while.
 
-1. Generator: `train.fit` of a `train.Colorizer` with the feature loss; no critic.
-2. Critic: `train.fit` of a `CriticTrainer`, a binary classifier of real colours against what the
-   generator gives for the same photo. The generator stands still.
+1. Generator: `train.fit` of a `train.Colorizer` with the feature loss.
+2. Critic: `train.fit` of a `CriticTrainer`, a binary classifier of real and generated colours.
 3. Both: `adversarial`. The critic trains until the loss of its batch is below 0.65, then the
-   generator takes one step; the critic learns five times faster. Of the generator only the decoder
-   moves.
+   generator's decoder takes one step; the critic learns five times faster.
 
-The moment to stop phase 3 was picked by eye by its author, who knew no signal for it. Here a
-stopping rule picks it: see `choose`.
+When to stop phase 3 was picked by eye by its author. Here a stopping rule picks it: see `choose`.
 
 References
 ----------
@@ -43,8 +40,8 @@ LOOKS = 6  # of them, those that it keeps as pictures, for choosing by eye
 class _Part(Trainer):
     """A model that trains one of its networks; the others are state.
 
-    TensorFlow's trainer reads `trainable_weights`, JAX's `trainable_variables` and
-    `non_trainable_variables`: all say the same here, or the wrong half would move as well.
+    TensorFlow reads `trainable_weights`, JAX the variables: all say the same here, or the wrong
+    half would move as well.
     """
 
     @property
@@ -65,7 +62,7 @@ class _Part(Trainer):
 
 
 class CriticTrainer(_Part):
-    """Trains a critic as a binary classifier: true ab is real, the generator's ab is not.
+    """Trains a critic as a binary classifier: true ab is real, that of a generator is not.
 
     Both are shown with the same L, in one batch of twice the size. The generator does not move.
     """
@@ -94,10 +91,9 @@ class CriticTrainer(_Part):
 
 
 class GeneratorTrainer(_Part, Colorizer):
-    """Trains a generator against a critic that stands still.
+    """Trains a generator to be called real by a critic that stands still.
 
-    loss = binary cross-entropy of the critic's answers to "real" + `CONTENT_WEIGHT` x (colour loss
-    + feature loss).
+    loss = its binary cross-entropy + `CONTENT_WEIGHT` x (colour loss + feature loss).
     """
 
     def __init__(self, generator, critic, loss="mae", feature_loss=None, feature_weight=1.0):
@@ -136,34 +132,24 @@ def adversarial(
 ):
     """Phase 3: train generator and critic together, and keep the generator's best moment.
 
-    Other parameters and errors are those of `train.fit`.
+    Parameters that are not named here, and errors, are those of `train.fit` and `train.Colorizer`.
+    `folder` gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png: the same
+    few validation photos at each check. A killed run goes on from its last check.
 
     Parameters
     ----------
-    generator, critic : keras.Model
-        From phases 1 and 2; both are changed. `generator` ends with the chosen weights.
-    folder : path
-        Gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png for choosing
-        by eye: the same few validation photos at each check. A killed run goes on from its last
-        check.
-    steps : int
-        Batches shown to the critic. DeOldify: 1 to 3 % of the data.
+    steps, check_every : int
+        Batches shown to the critic (DeOldify: 1 to 3 % of the data), and from check to check.
     learning_rate : float
         The generator's; the critic's is `CRITIC_SPEED` times as high.
-    feature_loss, feature_weight
-        See `train.Colorizer`.
     tolerance : float
         How much RMSE_ab the chosen moment may cost, relative, see `choose`.
     average : float
-        Below 1. What is checked and kept is the generator's weights averaged over its steps, each
-        time this much of the former average and the rest of the new weights: the two players chase
-        each other around, and the mean of the places is better than most of them. 0: not averaged.
+        Below 1. Checked and kept are weights averaged over the generator's steps, each time this
+        much of the former average: the two players chase each other around.
     saturate : bool
         Let joint training spend half of the tolerance, and in the end multiply the generator's ab
-        by the factor, 1 to 2, that the rule would keep with all of it. Without any critic a factor
-        does as much for error and colorfulness, but nothing for KID.
-    check_every : int
-        Steps between two looks at the validation photos.
+        by the factor, 1 to 2, that the rule would keep with all of it.
     whole : bool
         Train all of the generator, not its decoder alone: for a plain GAN from scratch.
 
@@ -171,9 +157,8 @@ def adversarial(
     -------
     pandas.DataFrame
         One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since
-        the check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
-        outputs' over mean of the truths'), seconds, saturation (of the chosen one; not yet in the
-        other numbers of its row), chosen (see `choose`).
+        the check before), rmse_ab, colorfulness_ratio (see `judge`), seconds, saturation (of the
+        chosen one; not in its row's other numbers), chosen. `generator` ends as the chosen one.
     """
     train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
     validation = photos.images[photos.rows("val")[:CHECKED]]
@@ -184,18 +169,9 @@ def adversarial(
         layer.trainable = layer.trainable and (whole or layer.name.startswith(DECODER))
     critics.begin(critics.adam(CRITIC_SPEED * learning_rate))
     generators.begin(generators.adam(learning_rate, average))
-    settings = {
-        **generators.settings(),
-        "steps": steps,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "tolerance": tolerance,
-        "average": average,
-        "saturate": saturate,
-        "check_every": check_every,
-        "whole": whole,
-        "seed": seed,
-    }
+    settings = generators.settings() | {"steps": steps, "batch_size": batch_size, "seed": seed}
+    settings |= {"learning_rate": learning_rate, "tolerance": tolerance, "average": average}
+    settings |= {"saturate": saturate, "check_every": check_every, "whole": whole}
     run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
     if run.finished:
         critic.load_weights(run.folder / "critic.keras")
@@ -208,7 +184,8 @@ def adversarial(
             run.load_best()
             _saturate(run, validation, tolerance)
         write_text(run.folder / "nogan.csv", pd.DataFrame(run.rows).to_csv(index=False))
-        models.save(critic, run.folder / "critic.keras")
+        with replacing(run.folder / "critic.keras") as temporary:
+            models.save(critic, temporary)
         run.finish(warnings)
     return pd.DataFrame(run.rows)
 
@@ -241,9 +218,8 @@ def _play(run, train, validation, tolerance):
 def choose(rows, tolerance=0.10):
     """The stopping rule, which check of phase 3 to keep: index into `rows`.
 
-    Among the checks that cost at most `tolerance` (relative) more RMSE_ab than the generator had
-    before (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself
-    is allowed, so adversarial training that only does harm is undone.
+    Among those that cost at most `tolerance` (relative) more RMSE_ab than row 0, the generator
+    before, the one whose colorfulness is nearest to the truth's, as a ratio; row 0 is allowed.
     """
     limit = (1 + tolerance) * rows[0]["rmse_ab"]
     distance = [
@@ -270,9 +246,9 @@ def _step(trainer, rgb, step):
     trainer.reset_metrics()
     loss = float(trainer.train_on_batch(rgb, return_dict=True)["loss"])
     if not np.isfinite(loss):
+        name = trainer.network.name
         raise FloatingPointError(
-            f"{trainer.network.name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE; "
-            "the weights of the last check are kept"
+            f"{name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE"
         )
     return loss
 
@@ -324,4 +300,4 @@ def _saturate(run, validation, tolerance):
 def _real_then_generated(logits):
     """Ones for the first half of the batch, zeros for the second."""
     half = ops.ones_like(logits[: ops.shape(logits)[0] // 2])
-    return ops.concatenate([half, ops.zeros_like(half)])
+    return ops.concatenate([half, 0 * half])

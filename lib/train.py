@@ -2,8 +2,7 @@
 
 `Colorizer` wraps a network: uint8 photos go in, CIELAB is computed inside the training step. `fit`
 trains one, saves after every epoch, and goes on where it was after being killed; on a CPU the
-resumed run ends with the very same weights, since the order of the photos and their flips depend
-on the seed and the epoch alone.
+resumed run ends with the very same weights.
 
 A run's folder holds model.keras (the network, when finished), history.csv (one row an epoch),
 params.json (sizes, settings, warnings) and checkpoint.json, while it runs with its weights.
@@ -56,13 +55,9 @@ def prepare_device(seed):
 
 
 def compute_capability():
-    """CUDA's version number of the first GPU, a pair such as (8, 0); None without a GPU."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        gpu = jax.devices()[0]
-        found = getattr(gpu, "compute_capability", "0.0") if gpu.platform == "gpu" else None
-        return found and tuple(int(part) for part in found.split("."))
+    """CUDA's version number of the first GPU, such as (8, 0); None without one, and with JAX."""
+    if keras.backend.backend() != "tensorflow":
+        return None
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -71,10 +66,7 @@ def compute_capability():
 
 
 def precision_for(capability):
-    """Keras's dtype policy for a GPU: bfloat16 where its hardware has it, from 8.0 on (A100, L4).
-
-    7.x (Colab's T4) has float16, with loss scaling; older cards and processors get float32.
-    """
+    """Keras's dtype policy: bfloat16 where a GPU has it, from 8.0 on; float16 on 7.x (a T4)."""
     if capability is None or capability < (7, 0):
         return "float32"
     return "mixed_float16" if capability < (8, 0) else "mixed_bfloat16"
@@ -97,7 +89,7 @@ class Trainer(keras.Model):
 
     def share(self, loss):
         """A replica's part of the loss of the whole batch: TensorFlow adds up their gradients."""
-        return loss / replicas() if replicas() > 1 else loss
+        return loss / replicas()
 
     def begin(self, optimizer):
         """Compile, with XLA on a GPU only: two CPU cores train 1.5 to 2 times slower with it."""
@@ -108,15 +100,9 @@ class Trainer(keras.Model):
 class Colorizer(Trainer):
     """A network with its loss and measures, trained on uint8 photos.
 
-    Parameters
-    ----------
-    network : keras.Model
-        lightness_scaled (N, H, W, 1) to ab_scaled (N, H, W, 2).
-    loss : str
-        A colour loss on ab_scaled, see `losses.LOSSES`.
-    feature_loss : losses.FeatureLoss or None
-        Added to the colour loss, times `feature_weight`.
-    feature_weight : float
+    `network` makes ab_scaled (N, H, W, 2) of lightness_scaled (N, H, W, 1); `loss` is the name of a
+    colour loss on ab_scaled, see `losses.LOSSES`; a `losses.FeatureLoss` is added to it, times
+    `feature_weight`.
     """
 
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0):
@@ -201,58 +187,25 @@ def fit(
 ):
     """Train a network on the training photos, or go on where a killed run was.
 
-    Parameters
-    ----------
-    trainer : Colorizer or nogan.CriticTrainer
-    photos : data.preprocess.Photos
-        "train" is trained on, "val" is measured after each epoch; "test" is not touched.
-    folder : path
-        Where the run is kept. A run there with other settings, data or code is started over.
-    epochs, batch_size : int
-    learning_rate : float
-        Of Adam, at the start.
-    schedule : str
-        "cosine" (to zero at the end) or "constant".
-    patience : int or None
-        Stop when val_loss has not improved for that many epochs, and keep the best epoch's weights.
-    seed : int
-        Of the order of the photos and their mirroring.
-    warnings : sequence of str
-        Kept in params.json and shown in the report.
+    `trainer` is a `Colorizer` or a `nogan.CriticTrainer`, `photos` are `data.preprocess.Photos`:
+    "train" is trained on, "val" measured after each epoch. A run in `folder` with other settings,
+    data or code is started over. `learning_rate` is Adam's at the start, `schedule` "cosine" (to
+    zero at the end) or "constant". With `patience` training stops when val_loss has not improved
+    for so many epochs, and the best epoch's weights are kept. `seed` is of the order of the photos
+    and their mirroring; `warnings` are kept in params.json and shown in the report.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row an epoch: epoch, loss, accuracy, rmse_ab, val_loss, val_accuracy, val_rmse_ab,
-        learning_rate (at the epoch's start), seconds. accuracy is the share of pixels within
-        `ACCURACY_DISTANCE`; rmse_ab is pooled over all pixels, in CIELAB units.
-
-    Raises
-    ------
-    ValueError
-        If there are no validation photos, or fewer training photos than `batch_size`.
-    FloatingPointError
-        If a loss is not finite; the weights of the last finished epoch are kept.
-    MemoryError
-        If the device's memory is too small.
+    Gives a DataFrame with a row an epoch: epoch, loss, accuracy (the share of pixels within
+    `ACCURACY_DISTANCE`), rmse_ab (pooled over all pixels, CIELAB units), val_loss, val_accuracy,
+    val_rmse_ab, learning_rate (at the epoch's start), seconds. FloatingPointError, MemoryError if a
+    loss is not finite, or memory too small; the last epoch's weights are kept.
     """
     rows, others = photos.rows("train"), photos.rows("val")
     if not len(others):
-        raise ValueError(
-            f"photos: expected some for validation, got none beside {len(rows)} for training: "
-            "raise MAX_IMAGES"
-        )
+        raise ValueError("photos: expected some for validation, got none: raise MAX_IMAGES")
     train = Batches(photos.images, rows, batch_size, seed, training=True)
     validation = Batches(photos.images, others, min(batch_size, len(others)))
-    settings = {
-        **trainer.settings(),
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "schedule": schedule,
-        "patience": patience,
-        "seed": seed,
-    }
+    settings = trainer.settings() | {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    settings |= {"learning_rate": learning_rate, "schedule": schedule, "patience": patience}
     trainer.begin(trainer.adam(_rate(schedule, learning_rate, epochs * len(train))))
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
     if not run.finished:
@@ -285,10 +238,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if not np.isfinite(logs["loss"]):
-            raise FloatingPointError(
-                f"the loss is {logs['loss']} at epoch {self.epoch + 1}, batch {batch + 1}: "
-                "lower LEARNING_RATE; the weights of the last finished epoch are kept"
-            )
+            place = f"epoch {self.epoch + 1}, batch {batch + 1}"
+            raise FloatingPointError(f"the loss is {logs['loss']} at {place}: lower LEARNING_RATE")
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
@@ -309,7 +260,7 @@ def watched():
 
 @contextlib.contextmanager
 def memory_advice(parameter):
-    """Turn a device's out-of-memory error into a MemoryError that names the parameter to halve."""
+    """Turn a device's out-of-memory error into one that names the parameter to halve."""
     try:
         yield
     except Exception as error:

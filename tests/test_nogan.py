@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 from PIL import Image
 
-from lib import checkpoint, lab, losses, metrics, models, nogan
+from lib import lab, losses, metrics, models, nogan
 
 COLUMNS = [
     *("step", "generator_steps", "critic_loss", "generator_loss", "rmse_ab", "colorfulness_ratio"),
