@@ -366,6 +366,11 @@ class ResizeTo(layers.Layer):
         wide = ops.image.resize(ops.cast(features, "float32"), size, interpolation="bilinear")
         return ops.cast(wide, self.compute_dtype)
 
+    def compute_output_shape(self, input_shape):
+        features, (_, height, width, _) = input_shape
+        size = [None if side is None else -(-side // self.shrink) for side in (height, width)]
+        return (features[0], *size, features[3])
+
     def get_config(self):
         return {**super().get_config(), "shrink": self.shrink}
 

@@ -246,10 +246,8 @@ def _step(trainer, rgb, step):
     trainer.reset_metrics()
     loss = float(trainer.train_on_batch(rgb, return_dict=True)["loss"])
     if not np.isfinite(loss):
-        name = trainer.network.name
-        raise FloatingPointError(
-            f"{name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE"
-        )
+        what = f"{trainer.network.name}: the loss is {loss} at step {step}"
+        raise FloatingPointError(f"{what}: lower GAN_LEARNING_RATE")
     return loss
 
 

@@ -55,9 +55,11 @@ def prepare_device(seed):
 
 
 def compute_capability():
-    """CUDA's version number of the first GPU, such as (8, 0); None without one, and with JAX."""
-    if keras.backend.backend() != "tensorflow":
-        return None
+    """CUDA's version number of the first GPU, such as (8, 0), with JAX just that; None without."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return (8, 0) if jax.default_backend() == "gpu" else None
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
