@@ -8,8 +8,6 @@
 Conventions: L in 0..100, shape (N, H, W, 1); ab in CIELAB units, float32, shape (N, H, W, 2).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lib import lab
@@ -18,32 +16,11 @@ LEVELS = 101  # rows of the lookup table: L = 0, 1, ..., 100
 BATCH = 64  # photos at once
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What the baselines know of the training photos."""
-
-    mean_ab: np.ndarray  # (2,) float64: mean ab over all pixels
-    l_lookup: np.ndarray  # (101, 2) float64: row L is the mean ab of the pixels with that L
-
-
 def fit(rgb_batches):
-    """Learn all baselines in one pass, adding up in float64.
+    """Learn from batches of training photos, uint8 (N, H, W, 3): mean_ab (2,), l_lookup (101, 2).
 
-    Parameters
-    ----------
-    rgb_batches : iterable of arrays (N, H, W, 3), uint8
-        Of training photos only.
-
-    Returns
-    -------
-    Fitted
-        A row of the lookup that no pixel fell into is a copy of the nearest one with pixels, the
-        darker of two.
-
-    Raises
-    ------
-    ValueError
-        If there is no pixel at all.
+    Row L of the lookup is the mean ab of the pixels with that L; where there are none, it is that
+    of the nearest L with pixels, the darker of two. Added up in float64.
     """
     total, pixels = np.zeros((LEVELS, 2)), np.zeros(LEVELS, dtype=np.int64)
     for rgb in rgb_batches:
@@ -53,31 +30,19 @@ def fit(rgb_batches):
         for channel in range(2):
             total[:, channel] += np.bincount(level, values[:, 1 + channel], minlength=LEVELS)
     filled = np.flatnonzero(pixels)
-    if len(filled) == 0:
-        raise ValueError("rgb_batches: expected at least one pixel, got none")
     nearest = filled[np.abs(np.arange(LEVELS)[:, None] - filled).argmin(axis=1)]
-    return Fitted(total.sum(axis=0) / pixels.sum(), total[nearest] / pixels[nearest, None])
+    return total.sum(axis=0) / pixels.sum(), total[nearest] / pixels[nearest, None]
 
 
 def predictors(photos, rows, seed=0):
-    """The four rows of the table, fitted on the training photos.
+    """The four rows of the table, fitted on the training photos: dict of name to function.
 
-    Parameters
-    ----------
-    photos : data.preprocess.Photos
-    rows : array (N,) of int
-        Of `photos.images`, those that will be measured.
-    seed : int
-        Of the random other photo: drawn once for each of `rows`, with replacement.
-
-    Returns
-    -------
-    dict of name -> function
-        Each takes a part of `rows` and their L, and gives their ab.
+    Each takes a part of `rows`, those of `photos.images` that will be measured, and their L, and
+    gives their ab. `seed` draws the random other photo, once for each of `rows`.
     """
     train = photos.rows("train")
     starts = range(0, len(train), BATCH)
-    fitted = fit(photos.images[train[start : start + BATCH]] for start in starts)
+    mean_ab, l_lookup = fit(photos.images[train[start : start + BATCH]] for start in starts)
     drawn = np.random.default_rng(seed).choice(train, size=len(rows))
     other = dict(zip(rows.tolist(), drawn.tolist(), strict=True))
 
@@ -89,8 +54,8 @@ def predictors(photos, rows, seed=0):
 
     return {
         "gray": gray,
-        "mean_ab": lambda part, lightness: gray(part, lightness) + np.float32(fitted.mean_ab),
-        "l_lookup": lambda _, lightness: np.float32(fitted.l_lookup)[_level(lightness[..., 0])],
+        "mean_ab": lambda part, lightness: gray(part, lightness) + np.float32(mean_ab),
+        "l_lookup": lambda _, lightness: np.float32(l_lookup)[_level(lightness[..., 0])],
         "random_photo": random_photo,
     }
 

@@ -2,8 +2,7 @@
 
 A row is anything that gives ab for photos: the trivial baselines, classical methods, what is known
 of drawn scenes, and the trained networks. `measure` measures them batch by batch, each prediction
-once, so that memory does not grow with the number of photos. All measures of a batch are one
-compiled program.
+once, so that memory does not grow with the number of photos.
 """
 
 import functools
@@ -35,31 +34,20 @@ class Measured:
 
 
 def networks(photos, folder):
-    """The rows of the trained networks of a study.
+    """The rows of the trained networks in results/<study>, `folder`, in the order of the table.
 
-    Parameters
-    ----------
-    photos : data.preprocess.Photos
-    folder : path
-        results/<study>, where the networks are.
-
-    Returns
-    -------
-    dict of name -> function
-        Each takes an array of rows of `photos.images` and their L, float32 (n, H, W, 1), and gives
-        ab in CIELAB units, float32 (n, H, W, 2). In the order of the table.
-    list of str
-        A line for each network that is there, but has learnt from other photos.
+    Gives a dict of name to function, which takes an array of rows of `photos.images` and their L,
+    float32 (n, H, W, 1), and gives ab in CIELAB units, float32 (n, H, W, 2); and a list of str, a
+    line for each network that is there, but has learnt from other photos.
     """
     found, left_out = {}, []
     for name in models.NETWORKS:
         path = Path(folder) / name / "model.keras"
-        if (
-            path.is_file()
-            and read_json(path.with_name("params.json"))["data"] == photos.fingerprint
-        ):
+        if not path.is_file():
+            continue
+        if read_json(path.with_name("params.json"))["data"] == photos.fingerprint:
             found[name] = functools.partial(_predict, models.load(path))
-        elif path.is_file():
+        else:
             left_out.append(f"{name} has learnt from other photos than these: {path.parent}")
     return found, left_out
 
@@ -67,29 +55,11 @@ def networks(photos, folder):
 def measure(photos, rows, predictors, examples=0):
     """All measures of all rows of the table on the given photos.
 
-    Parameters
-    ----------
-    photos : data.preprocess.Photos
-    rows : array (N,) of int
-        Of `photos.images`.
-    predictors : dict of name -> function
-        Each as of `networks`.
-    examples : int
-        Keep what so many photos look like, evenly spread, for KID.
-
-    Returns
-    -------
-    Measured
-        The table has one row a photo and model: photo (its file's name), model, and a column a
-        measure (`metrics.MEASURES`). Measures of RGB are taken on the true L with the predicted
-        ab, clipped to sRGB, as a viewer gets it; `rmse_ab`, the AuC, colour classes and histograms
-        on the raw ab. The row `truth` measures the photos themselves; only its colorfulness says
-        anything.
-
-    Raises
-    ------
-    ValueError
-        If a prediction is NaN or infinite, or of another shape than the photos.
+    `rows` (N,) are some of `photos`, `predictors` as those of `networks`; of `examples` photos,
+    evenly spread, the pictures are kept, for KID. Measures of RGB are taken on the true L with the
+    predicted ab, clipped to sRGB, as a viewer gets it; all others on the raw ab. The row `truth`
+    measures the photos themselves; only its colorfulness says anything. ValueError if a prediction
+    is NaN or infinite, or of another shape than the photos.
     """
     parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     true = sum(metrics.ab_histogram(lab.rgb_to_lab(photos.images[p])[..., 1:]) for p in parts)
@@ -97,19 +67,19 @@ def measure(photos, rows, predictors, examples=0):
     chosen = rows[np.linspace(0, len(rows) - 1, min(examples, len(rows))).astype(int)]
     everything = {"truth": None, **predictors}
     found = {name: [] for name in everything}
-    histograms = {name: np.zeros(metrics.BINS**2, np.int64) for name in everything}
+    histograms = dict.fromkeys(everything, 0)
 
     def one(name, part, rgb, truth, lab_true):
         ab_pred = lab_true[..., 1:]
         if name != "truth":
             ab_pred = _ab(name, everything[name], part, _lightness(lab_true))
-        rgb_pred = _compiled(metrics.recolor)(truth["lab"], ab_pred)
+        rgb_pred = _compiled(metrics.with_ab)(truth["lab"], ab_pred)
         values = _compiled(compare)(truth, rgb_pred, ab_pred)
         values["ssim"] = _compiled(metrics.ssim)(rgb, rgb_pred)  # in one program it is much slower
         values = {key: ops.convert_to_numpy(value) for key, value in values.items()}
         if not np.isfinite(values["rmse_ab"]).all():
             raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
-        histograms[name] += np.bincount(values.pop("bins").ravel(), minlength=metrics.BINS**2)
+        histograms[name] += metrics.counted(values.pop("bins"))
         shown = ops.convert_to_numpy(rgb_pred)[np.isin(part, chosen)]
         found[name].append(values | {"rgb": kid.reduced(shown)})
 
@@ -127,20 +97,15 @@ def measure(photos, rows, predictors, examples=0):
     return Measured(
         pd.concat([_table(names, *row) for row in joined.items()], ignore_index=True),
         {name: values["colors"] for name, values in joined.items()},
-        {name: counts.reshape(metrics.BINS, -1) for name, counts in histograms.items()},
+        histograms,
         {name: values["rgb"] for name, values in joined.items()},
     )
 
 
 def describe(rgb_true, weights):
-    """What every comparison with the same true photos needs: a dict of tensors.
+    """What every comparison with the same true photos, tensors (N, H, W, 3), needs: a dict.
 
-    Parameters
-    ----------
-    rgb_true : tensor (N, H, W, 3), uint8
-        7 pixels a side or more.
-    weights : tensor (23, 23)
-        Of the bins of ab, see `metrics.ab_bin_weights`.
+    `weights` (23, 23) are those of the bins of ab, see `metrics.ab_bin_weights`.
     """
     lab_true = lab.rgb_to_lab(rgb_true)
     colors = metrics.color_classes(lab_true[..., 1:])
@@ -156,9 +121,9 @@ def describe(rgb_true, weights):
 def compare(truth, rgb_pred, ab_pred):
     """All but SSIM that is measured of predictions (N, H, W, 3) and (N, H, W, 2): dict of tensors.
 
-    Besides measures: weighted (N, 2) of `metrics.weighted_shares`; bins (N, H, W) of the predicted
-    ab; colors (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared
-    error, the true chroma and the predicted chroma.
+    Besides measures: `metrics.weighted_shares`; bins (N, H, W) of the predicted ab; colors
+    (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared error, the
+    true chroma and the predicted chroma.
     """
     rgb_true, ab_true = truth["rgb"], truth["lab"][..., 1:]
     distance = metrics.ciede2000(truth["lab"], lab.rgb_to_lab(rgb_pred))
@@ -180,32 +145,22 @@ def compare(truth, rgb_pred, ab_pred):
 def error_by_color(colors, seed=0):
     """Error and chroma of every row by the colour class of the true pixel, over all photos.
 
-    Parameters
-    ----------
-    colors : dict of row -> array (N, 8, 4)
-        Of `Measured`.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    DataFrame
-        One row a class and model: color (see `metrics.color_classes`), model, pixels (the class's
-        share of all test pixels), rmse_ab (the root of the mean over its pixels and both channels,
-        pooled over photos) with its 95 % interval over photos rmse_ab_low and rmse_ab_high, and
-        chroma_ratio (mean predicted chroma over mean true chroma: below 1 is too pale). The row
-        `truth` is left out, and so are classes without a pixel.
+    `colors` are those of `Measured`. Gives a DataFrame with one row a class and model, but for
+    `truth` and classes without a pixel: color (see `metrics.color_classes`), model, pixels (the
+    class's share of all test pixels), rmse_ab (pooled over the photos' pixels and both channels)
+    with its 95 % interval over photos rmse_ab_low and rmse_ab_high, and chroma_ratio (mean
+    predicted chroma over mean true chroma: below 1 is too pale).
     """
     tables = []
     for model, sums in colors.items():
-        sums = sums.astype(float)
-        total = sums.sum(axis=0)
-        error = np.sqrt(bootstrap_ratio(sums[..., 1], 2 * sums[..., 0], seed))
-        with np.errstate(invalid="ignore"):  # a class without a pixel
-            ratio = total[:, 3] / total[:, 2]
-        columns = {"color": metrics.COLORS, "model": model, "pixels": total[:, 0] / total.sum(0)[0]}
+        pixels, squared, true, pred = np.moveaxis(sums.astype(float), -1, 0)  # each (N, 8)
+        error = np.sqrt(bootstrap_ratio(squared, 2 * pixels, seed))
+        share = pixels.sum(axis=0) / pixels.sum()
+        columns = {"color": metrics.COLORS, "model": model, "pixels": share}
         columns |= dict(zip(["rmse_ab", "rmse_ab_low", "rmse_ab_high"], error, strict=True))
-        tables.append(pd.DataFrame(columns | {"chroma_ratio": ratio}))
+        with np.errstate(invalid="ignore"):  # a class without a pixel
+            columns["chroma_ratio"] = pred.sum(axis=0) / true.sum(axis=0)
+        tables.append(pd.DataFrame(columns))
     table = pd.concat(tables, ignore_index=True)
     table = table[(table["model"] != "truth") & (table["pixels"] > 0)]
     return table.iloc[table["color"].map(metrics.COLORS.index).argsort(kind="stable")]
@@ -257,6 +212,6 @@ def _table(names, model, values):
     columns = {key: values[key].astype(float) for key in metrics.MEASURES if key in values}
     columns["psnr"] = metrics.psnr_of(columns["rmse_rgb"])
     columns["auc_rebalanced"] = metrics.pooled_share(*values["weighted"].astype(float).T)
-    return pd.DataFrame(
-        {"photo": names, "model": model} | {k: columns[k] for k in metrics.MEASURES}
-    )
+    return pd.DataFrame({"photo": names, "model": model} | columns)[
+        ["photo", "model", *metrics.MEASURES]
+    ]

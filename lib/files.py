@@ -1,8 +1,7 @@
 """Files that are whole or not there, and the code that a result was made by.
 
-A file is written beside its place, then renamed into it. What code a result depends on is found by
-following imports: a digest of every module that is reached tells whether it has changed since. Code
-is compared as Python reads it, so that comments, docstrings and layout do not count.
+What code a result depends on is found by following imports: a digest of every module that is
+reached tells whether it has changed since. Comments, docstrings and layout do not count.
 """
 
 import ast
@@ -23,9 +22,8 @@ MAGIC = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)  # lines of IPython, not
 def replacing(path):
     """Give a temporary path with the same ending; what was written there becomes `path`.
 
-    If the block raises, `path` stays as it was and the temporary file is deleted. After a kill at
-    any moment `path` is the former file or the new one; what is left beside it is written over the
-    next time. One writer at a time.
+    If the block raises, `path` stays as it was. After a kill at any moment `path` is the former
+    file or the new one; what is left beside it is written over the next time.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,11 +39,8 @@ def replacing(path):
 
 def write_text(path, text):
     """Write a text file (UTF-8, line ends as they are)."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream,
-    ):
-        stream.write(text)
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path, value):
@@ -70,25 +65,19 @@ def digest(value):
 def code_of(*sources):
     """Hash the code that some Python sources run: their own, and all of `lib` that they reach.
 
-    Parameters
-    ----------
-    *sources : str
-        Python, such as the code cells of a notebook, or "import lib.train".
-
-    Returns
-    -------
-    dict of str -> str
-        `source`, and one entry for each file, such as `lib/models.py`, in sorted order: digests.
-        Imports are followed at any depth, also those within functions.
+    Sources are such as the code cells of a notebook, or "import lib.train". Gives a dict of digests
+    in sorted order: `source`, and one entry for each file, such as `lib/models.py`. Imports are
+    followed at any depth, also those within functions.
     """
     trees = [_parse(source) for source in sources]
-    found = {"source": digest([_plain(tree) for tree in trees])}
-    waiting, seen = {name for tree in trees for name in _imports(tree)}, set()
+    found = {"source": digest([ast.dump(tree) for tree in trees])}
+    waiting, seen = set().union(*map(_imports, trees)), set()
     while waiting:
         name = waiting.pop()
         seen.add(name)
-        path = _module_file(name)
-        if path:
+        stem = LIB.joinpath(*name.split(".")[1:])
+        path = stem / "__init__.py" if stem.is_dir() else stem.with_name(f"{stem.name}.py")
+        if path.is_file():
             place = f"lib/{path.relative_to(LIB).as_posix()}"
             found[place], imports = _read_module(path, path.stat().st_mtime_ns)
             waiting |= imports - seen
@@ -100,33 +89,20 @@ def _read_module(path, _changed):
     """Digest of a module with the files that count as its code, and the modules it imports."""
     tree = _parse(path.read_text("utf-8"))
     beside = sorted(file for file in path.parent.iterdir() if file.suffix in BESIDE)
-    return digest([_plain(tree), *(file.read_text("utf-8") for file in beside)]), _imports(tree)
-
-
-def _module_file(name):
-    """The file of a dotted name in `lib`; None for a name that is no module."""
-    place = LIB.joinpath(*name.split(".")[1:])
-    candidates = (place / "__init__.py", place.with_name(f"{place.name}.py"))
-    return next((path for path in candidates if path.is_file()), None)
+    return digest([ast.dump(tree), *(file.read_text("utf-8") for file in beside)]), _imports(tree)
 
 
 def _parse(source):
-    """Syntax tree of a code cell or module; IPython's own lines count as strings."""
-    for text in (source, MAGIC.sub(lambda match: match[1] + repr(match[2]), source)):
-        with contextlib.suppress(SyntaxError):
-            return ast.parse(text)
-    return ast.parse(repr(source))
-
-
-def _plain(tree):
-    """Source of a syntax tree without comments, docstrings and formatting."""
-    tree = ast.parse(ast.unparse(tree))  # a copy
+    """Syntax tree without docstrings of a code cell or module; IPython's lines count as strings."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        tree = ast.parse(MAGIC.sub(lambda match: f"{match[1]}_ = {match[2]!r}", source))
+    documented = (ast.FunctionDef, ast.ClassDef, ast.Module)
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
-            documented = ast.get_docstring(node, clean=False) is not None
-            if documented and not (isinstance(node, ast.Module) and len(node.body) == 1):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+        if isinstance(node, documented) and ast.get_docstring(node):
+            del node.body[0]
+    return tree
 
 
 def _imports(tree):

@@ -17,35 +17,18 @@ RESAMPLES = 2000  # bootstrap samples of the photos
 def summarize(metrics, seed=0):
     """Mean of every measure for every model, with a 95 % interval.
 
-    Parameters
-    ----------
-    metrics : DataFrame
-        Columns `photo`, `model` and measures (every other column, numeric); the same photos for
-        all models.
-    seed : int
-        Of the bootstrap. The order of the rows does not matter.
-
-    Returns
-    -------
-    DataFrame
-        One row a model, in order of first appearance; for each measure `m` its mean as `m`, and
-        `m_low` and `m_high`: the 2.5 and 97.5 percentiles of the mean over 2,000 samples of the
-        photos with replacement, the same samples for all. One photo: low = high = mean.
-
-    Raises
-    ------
-    ValueError
-        For a missing column, NaN or infinity, a photo that is there twice, or one that is missing
-        for a model: a mean over other photos cannot be compared.
+    `metrics` is a DataFrame of `photo`, `model` and measures, the same photos for all models. Gives
+    one row a model, in order of first appearance; for each measure `m` its mean as `m`, and `m_low`
+    and `m_high`: the 2.5 and 97.5 percentiles of the mean over 2,000 samples of the photos with
+    replacement, the same samples for all. ValueError for NaN or infinity, and a photo that is there
+    twice or missing for a model: a mean over other photos cannot be compared.
     """
     table = _by_photo(metrics)
     low, high = _interval(table.to_numpy(), seed)
-    means = pd.DataFrame({"mean": table.mean(), "low": low, "high": high})
+    means = pd.DataFrame({"": table.mean(), "_low": low, "_high": high})
     summary = {"model": table.columns.unique("model")}
     for measure in table.columns.unique("measure"):
-        summary[measure] = means.loc[measure, "mean"].to_numpy()
-        summary[f"{measure}_low"] = means.loc[measure, "low"].to_numpy()
-        summary[f"{measure}_high"] = means.loc[measure, "high"].to_numpy()
+        summary |= {f"{measure}{end}": means.loc[measure, end].to_numpy() for end in means}
     return pd.DataFrame(summary)
 
 
@@ -54,18 +37,17 @@ def paired_difference(metrics, measure, model, reference, seed=0):
 
     Takes the table that `summarize` takes. Returns a dict: `difference`, the mean of model minus
     reference; `low` and `high`, its 95 % percentile interval (the same bootstrap); `effect_size`,
-    mean / standard deviation (n - 1) of the differences, 0 if all are 0, NaN where the deviation
-    is 0 or there is one photo; `photos`, their number.
+    mean / standard deviation (n - 1), 0 if all differences are 0, NaN where the deviation is 0 or
+    there is one photo; `photos`, their number.
     """
-    there = metrics.get("model", pd.Series()).unique(), list(metrics)
-    if measure not in metrics or not {model, reference} <= set(there[0]):
-        raise ValueError(f"expected models and measure of {there}, got {model, reference, measure}")
     rows = metrics[metrics["model"].isin([model, reference])]
     table = _by_photo(rows.filter(["photo", "model", measure]))
     values = (table[measure, model] - table[measure, reference]).to_numpy()
     low, high = _interval(values[:, None], seed)
-    result = {"difference": values.mean(), "low": low[0], "high": high[0]}
-    result["effect_size"] = _effect_size(values)
+    deviation = values.std(ddof=1) if len(values) > 1 else 0.0
+    alike = deviation <= 1e-12 * abs(values.mean())  # the same difference, but for rounding
+    effect = values.mean() / deviation if not alike else np.nan if values.any() else 0.0
+    result = {"difference": values.mean(), "low": low[0], "high": high[0], "effect_size": effect}
     return {key: float(value) for key, value in result.items()} | {"photos": len(values)}
 
 
@@ -74,33 +56,20 @@ def ratio_to_truth(metrics, measure="colorfulness", seed=0):
 
     Takes the table that `summarize` takes, with a row `truth` for each photo. Returns a DataFrame
     of model, `<measure>_ratio`, `<measure>_ratio_low` and `<measure>_ratio_high`: ratio of means
-    and its 95 % percentile interval, over the same samples of the photos in both means. NaN where
-    the mean of the truth is 0, as the colorfulness of photos that are all grey.
+    and its 95 % percentile interval. NaN if all photos are grey.
     """
     values = _by_photo(metrics[["photo", "model", measure]])[measure]
-    if "truth" not in values:
-        raise ValueError(f"metrics: expected rows of the model truth, got {list(values)}")
-    ratio, low, high = bootstrap_ratio(
-        values.to_numpy()[..., None], values[["truth"]].to_numpy()[..., None], seed
-    )
-    name = f"{measure}_ratio"
-    columns = {name: ratio, f"{name}_low": low, f"{name}_high": high}
-    columns = {column: numbers[:, 0] for column, numbers in columns.items()}
+    found = bootstrap_ratio(values.to_numpy(), values[["truth"]].to_numpy(), seed)
+    ends = zip(["", "_low", "_high"], found, strict=True)
+    columns = {f"{measure}_ratio{end}": numbers for end, numbers in ends}
     return pd.DataFrame({"model": values.columns} | columns)
 
 
 def bootstrap_ratio(above, below, seed=0):
-    """Ratios of sums over photos with 95 % percentile intervals.
+    """Ratios of sums over photos with 95 % percentile intervals: ratio, low, high.
 
-    Parameters
-    ----------
-    above, below : array (N, ...)
-        One value a photo; shapes may broadcast. Sums may be 0 below: the ratio is NaN then.
-
-    Returns
-    -------
-    ratio, low, high : arrays of the shape without N
-        Samples of the photos in which a sum below is 0 have no ratio and are left out.
+    `above` and `below`, arrays (N, ...), have one value a photo; shapes may broadcast. Samples in
+    which a sum below is 0 have no ratio and are left out; where all are, the ratio is NaN.
     """
     times = resamples(len(above), seed)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -116,32 +85,14 @@ def ends(drawn):
         return np.nanpercentile(np.where(np.isfinite(drawn), drawn, np.nan), [2.5, 97.5], axis=0)
 
 
-def _effect_size(differences):
-    if not differences.any():
-        return 0.0
-    deviation = differences.std(ddof=1) if len(differences) > 1 else 0.0
-    if deviation <= 1e-12 * abs(differences.mean()):  # the same difference, but for rounding
-        return float("nan")
-    return differences.mean() / deviation
-
-
 def _by_photo(metrics):
     """Rows are photos, columns (measure, model); measures and models in order of appearance."""
     measures = [column for column in metrics.columns if column not in ("photo", "model")]
-    if not measures or not {"photo", "model"} <= set(metrics.columns) or metrics.empty:
-        raise ValueError(f"metrics: expected photo, model and measures, got {list(metrics)}")
-    for measure in measures:
-        values = metrics[measure]
-        if not pd.api.types.is_numeric_dtype(values) or not np.isfinite(values).all():
-            raise ValueError(f"metrics: expected finite numbers in {measure}, got {values.dtype}")
-    if metrics.duplicated(["photo", "model"]).any():
-        raise ValueError("metrics: expected each photo once a model, got some more than once")
     table = metrics.pivot(index="photo", columns="model", values=measures).astype(float)
-    if table.isna().any(axis=None):
-        raise ValueError("metrics: expected the same photos for all models, got some missing")
-    models = metrics["model"].unique()
-    order = pd.MultiIndex.from_product([measures, models], names=["measure", "model"])
-    return table.set_axis(table.columns.set_names(["measure", "model"]), axis=1)[order]
+    if not np.isfinite(table).all(axis=None):
+        raise ValueError("metrics: expected a finite number for each photo, model and measure")
+    table.columns.names = ["measure", "model"]
+    return table[[(measure, model) for measure in measures for model in metrics["model"].unique()]]
 
 
 def _interval(values, seed):

@@ -1,22 +1,18 @@
 """Do colorized photos, as a set, look like photos? KID, the kernel inception distance.
 
 The squared maximum mean discrepancy of two sets of features: 0 in expectation if both come from
-the same distribution, whatever single photos look like. The features are those of Keras's Xception
-(`NETWORK`), its last convolution averaged over the photo, so values compare only with values of
-the same network and weights, and not with published ones, which are of Inception. Unlike a Fréchet
-distance it is unbiased, and so it does with fewer photos than features.
+the same distribution. The features are those of Keras's Xception, its last convolution averaged
+over the photo: values compare only with values of the same network and weights. Unlike a Fréchet
+distance it does with fewer photos than features.
 
-A colorized photo and its own truth show the same things, and comparing the two would flatter.
-So a photo is compared with other photos only: half of the photos, coloured, with the true photos
-of the other half. The mean of that over all ways to halve them is the mean over all pairs of
-different photos, which is what `kid` computes.
+A colorized photo and its own truth show the same things, and comparing the two would flatter: half
+of the photos, coloured, are compared with the true photos of the other half; see `kid`.
 
 References
 ----------
 Binkowski, Sutherland, Arbel, Gretton (2018), Demystifying MMD GANs (KID, equation 4, kernel).
-Gretton, Borgwardt, Rasch, Schoelkopf, Smola (2012), A kernel two-sample test (lemma 6, the
-unbiased estimators). Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in
-GAN evaluation (photos are reduced by PIL, with its antialiasing).
+Parmar, Zhang, Zhu (2022), On aliased resizing and surprising subtleties in GAN evaluation (photos
+are reduced by PIL, with its antialiasing).
 """
 
 import keras
@@ -30,7 +26,6 @@ NETWORK = "Xception"
 LARGEST = 96  # pixels a side; larger photos are reduced to it, since features cost time
 SPLITS = 200  # random halves for the floor
 SCALE = 1000  # KID is small: tables hold KID x 1000
-FEW = 50  # photos, below which KID says little
 
 
 def reduced(rgb):
@@ -38,43 +33,27 @@ def reduced(rgb):
     longest = max(rgb.shape[1:3])
     if longest <= LARGEST:
         return rgb
-    size = [max(1, round(side * LARGEST / longest)) for side in rgb.shape[2:0:-1]]
-    small = np.empty((len(rgb), *size[::-1], 3), np.uint8)
+    height, width = (max(1, round(side * LARGEST / longest)) for side in rgb.shape[1:3])
+    small = np.empty((len(rgb), height, width, 3), np.uint8)
     for place, photo in enumerate(rgb):
-        small[place] = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
+        small[place] = Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS)
     return small
 
 
 def features(xception, photos):
-    """Features of several sets of photos.
+    """Features (N, 2048), float32, of several sets of photos: dict of name to array.
 
-    Random weights give features of no scale to speak of, and KID depends on the scale. They are
-    centred on those of the true photos, and divided by one number that gives these variance 1.
-
-    Parameters
-    ----------
-    xception : keras.Model
-        From `models.load_xception`.
-    photos : dict of name -> array (N, H, W, 3), uint8
-        With random weights `truth` is among them.
-
-    Returns
-    -------
-    dict of name -> array (N, 2048), float32
-
-    Raises
-    ------
-    ValueError
-        If a set is empty.
+    `photos` is a dict of name to uint8 (N, H, W, 3). Random weights give features of no scale to
+    speak of, and KID depends on the scale: they are centred on those of the photos `truth`, and
+    divided by one number that gives these variance 1.
     """
     mean = keras.layers.GlobalAveragePooling2D(dtype="float32")(xception.output)
     network = keras.Model(xception.input, mean)
     network.compile(jit_compile=False)
-    found = {}
-    for name, rgb in photos.items():
-        if not len(rgb):
-            raise ValueError(f"{name}: expected at least one photo, got none")
-        found[name] = network.predict(rgb.astype(np.float32) / 127.5 - 1, verbose=0)
+    found = {
+        name: network.predict(rgb.astype(np.float32) / 127.5 - 1, verbose=0)
+        for name, rgb in photos.items()
+    }
     if xception.weights_used == "random":
         center, spread = found["truth"].mean(axis=0), np.sqrt(found["truth"].var(axis=0).mean())
         found = {name: (values - center) / spread for name, values in found.items()}
@@ -83,57 +62,28 @@ def features(xception, photos):
 
 def kernel(x, y):
     """The polynomial kernel (x . y / d + 1)^3 of all pairs: (N, d), (M, d) to float64 (N, M)."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(f"expected features (N, d) and (M, d), got {x.shape} and {y.shape}")
-    return (x @ y.T / x.shape[1] + 1) ** 3
-
-
-def mmd2(x, y):
-    """Unbiased squared maximum mean discrepancy of two independent samples, as in Binkowski et al.
-
-    mean of k(x_i, x_j) over i != j + mean of k(y_i, y_j) over i != j - 2 mean of k(x_i, y_j).
-    Features (N, d) and (M, d); a float, below 0 about half of the time if the distributions are
-    the same, NaN if either side has fewer than 2 photos.
-    """
-    inside = [_mean_of_pairs(kernel(one, one)) for one in (x, y)]
-    return float(sum(inside) - 2 * kernel(x, y).mean()) if min(len(x), len(y)) > 1 else np.nan
+    return (np.float64(x) @ np.float64(y).T / len(x[0]) + 1) ** 3
 
 
 def kid(true, pred, seed=0):
     """KID of photos whose truth is known, from pairs of different photos.
 
-    The mean over i != j of k(p_i, p_j) + k(t_i, t_j) - k(p_i, t_j) - k(t_i, p_j): the mean of
-    `mmd2` over all ways to take the coloured photos of one half and the true ones of the other.
-    Unbiased, since photos of a pair are independent of each other; 0 where `pred` is `true`.
-
-    Parameters
-    ----------
-    true, pred : array (N, d)
-        Features of the same photos in the same order.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    value : float
-        NaN for fewer than 2 photos, as low and high.
-    low, high : float
-        95 % percentile interval of the bootstrap over photos that the other measures have, the
-        same samples; a photo that is drawn twice makes no pair with itself. Of Gaussian features
-        it held the true value in 93 to 96 of 100 sets; near 0 it is wider than it need be.
+    The mean over i != j of k(p_i, p_j) + k(t_i, t_j) - k(p_i, t_j) - k(t_i, p_j), of the features
+    (N, d) of the same photos: the mean over all ways to halve them; unbiased. Gives the value and
+    its 95 % percentile interval, of the same samples of the photos as the other measures' (a photo
+    that is drawn twice makes no pair with itself). Of Gaussian features it held the true value in
+    93 to 96 of 100 sets; near 0 it is wider than it need be. NaN for fewer than 2 photos.
     """
     value, drawn = _bootstrap(true, pred, seed)
     return value, *ends(drawn)
 
 
 def paired_differences(features, pairs, seed=0):
-    """By how much the KID x 1000 of one row differs from that of another: list of dict.
+    """By how much the KID x 1000 of the first of each pair of rows differs from the second's.
 
-    `features` is a dict of row name to array (N, d), `truth` among them; `pairs` are (model,
-    reference). Each dict is as that of `intervals.paired_difference`, from the same samples of the
-    photos for both: what moves both alike, and that is most, is not in the interval. `effect_size`
-    is None: there is no value of a single photo that could vary.
+    Takes the features of `table` and pairs of names; gives a list of dict, each as that of
+    `intervals.paired_difference`, from the same samples of the photos for both. `effect_size` is
+    None: there is no value of a single photo that could vary.
     """
     names = dict.fromkeys(name for pair in pairs for name in pair)
     found = {name: _bootstrap(features["truth"], features[name], seed) for name in names}
@@ -148,9 +98,8 @@ def paired_differences(features, pairs, seed=0):
 def floor(true, seed=0):
     """What real photos score against other real photos: (mean, low, high).
 
-    `mmd2` of the true photos of one random half and the other, 200 times: the mean, near 0, and
-    the 2.5 and 97.5 percentiles. These say how far from 0 the KID of two such halves goes by
-    chance; they are no interval of the mean. NaN for fewer than 4 photos.
+    The unbiased estimator of Binkowski et al. for one random half and the other, 200 times: mean,
+    2.5 and 97.5 percentiles: how far KID goes from 0 by chance. NaN for fewer than 4 photos.
     """
     half, pairs = len(true) // 2, kernel(true, true)
     if half < 2:
@@ -159,8 +108,8 @@ def floor(true, seed=0):
     for _ in range(SPLITS):
         order = random.permutation(len(true))
         one, other = order[:half], order[half:]
-        inside = [_mean_of_pairs(pairs[np.ix_(part, part)]) for part in (one, other)]
-        values.append(sum(inside) - 2 * pairs[np.ix_(one, other)].mean())
+        inside = sum(_mean_of_pairs(pairs[np.ix_(part, part)]) for part in (one, other))
+        values.append(inside - 2 * pairs[np.ix_(one, other)].mean())
     return float(np.mean(values)), *np.percentile(values, [2.5, 97.5]).tolist()
 
 
@@ -179,12 +128,7 @@ def table(features, seed=0):
 
 
 def _bootstrap(true, pred, seed):
-    """KID and its values in samples of the photos with replacement, NaN where there are no pairs.
-
-    One photo drawn again and again makes no pairs, either.
-    """
-    if np.shape(true) != np.shape(pred):
-        raise ValueError(f"pred: expected {np.shape(true)} as the truth, got {np.shape(pred)}")
+    """KID and its values in samples of the photos with replacement, NaN where no pairs are."""
     across = kernel(true, pred)
     pairs = kernel(true, true) + kernel(pred, pred) - across - across.T
     np.fill_diagonal(pairs, 0)

@@ -1,11 +1,8 @@
 """sRGB <-> CIELAB, and the only scaling of CIELAB to network units.
 
-Conventions: channels last, RGB order; white point D65, 2 degree observer; L in 0..100, a and b
-within about -110..110 for colours that sRGB can show. Every function takes NumPy arrays and gives
-NumPy arrays, or takes tensors of Keras's backend and gives tensors, so that the same formulas serve
-a photo in a notebook and a compiled training step. All compute in float32.
-
-The way there and back is four steps, each a formula of its standard:
+Conventions: channels last, RGB order; white point D65, 2 degree observer. Every function takes
+NumPy arrays and gives NumPy arrays, or takes tensors of Keras's backend and gives tensors, so that
+the same formulas serve a photo in a notebook and a compiled training step. All in float32.
 
     sRGB --rgb_to_linear--> linear light --linear_to_xyz--> XYZ / white --xyz_to_lab--> CIELAB
 
@@ -34,47 +31,22 @@ AB_SCALE = 110.0  # ab_scaled = ab / 110, in about [-1, 1]: sRGB reaches -108 in
 
 
 def rgb_to_lab(rgb):
-    """Convert sRGB to CIELAB.
+    """Convert sRGB (..., 3), uint8 or float in [0, 1], to CIELAB (..., 3), float32.
 
-    Parameters
-    ----------
-    rgb : array or tensor, shape (..., 3)
-        uint8, or float in [0, 1].
-
-    Returns
-    -------
-    array or tensor, shape (..., 3), float32
-        L in 0..100; a, b in CIELAB units.
-
-    Raises
-    ------
-    ValueError
-        If the last axis is not 3, or the dtype is neither uint8 nor float.
+    L in 0..100; a, b in CIELAB units. ValueError for another last axis or dtype.
     """
     xp, rgb = _checked(rgb, 3, "rgb")
-    levels, shares = "uint8" in str(rgb.dtype), "float" in str(rgb.dtype)
-    if not levels and not shares:
+    levels = "uint8" in str(rgb.dtype)
+    if not levels and "float" not in str(rgb.dtype):
         raise ValueError(f"rgb: expected uint8, or float in [0, 1], got dtype {rgb.dtype}")
-    rgb = _float32(rgb, xp) / 255 if levels else _float32(rgb, xp)
+    rgb = _float32(rgb, xp) / (255 if levels else 1)
     return xyz_to_lab(linear_to_xyz(rgb_to_linear(rgb)))
 
 
 def lab_to_rgb(lab):
-    """Convert CIELAB to sRGB, clipped to what sRGB can show.
+    """Convert CIELAB (..., 3) to sRGB (..., 3), float32, clipped to [0, 1].
 
-    Parameters
-    ----------
-    lab : array or tensor, shape (..., 3)
-        L in 0..100; a, b in CIELAB units.
-
-    Returns
-    -------
-    array or tensor, shape (..., 3), float32, in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        If the last axis is not 3.
+    L in 0..100; a, b in CIELAB units. ValueError for another last axis.
     """
     return linear_to_rgb(xyz_to_linear(lab_to_xyz(lab)))
 
@@ -111,29 +83,20 @@ def xyz_to_lab(xyz):
 
 
 def lab_to_xyz(lab):
-    """CIELAB (..., 3) to XYZ (..., 3) as shares of the white point's, the inverse of `xyz_to_lab`.
-
-    Raises ValueError if the last axis is not 3.
-    """
+    """CIELAB (..., 3) to XYZ (..., 3) as `xyz_to_lab` takes it."""
     xp, lab = _checked(lab, 3, "lab")
     f = _times(_float32(lab, xp), np.linalg.inv(F_TO_LAB)) + 4 / 29
     return xp.where(f > DELTA, f * f * f, 3 * DELTA**2 * (f - 4 / 29))
 
 
 def scale(lab):
-    """CIELAB (..., 3) to network units: lightness_scaled (..., 1) in [-1, 1], ab_scaled (..., 2).
-
-    Raises ValueError if the last axis is not 3. The inverse is `unscale`.
-    """
+    """CIELAB (..., 3) to what networks see: lightness_scaled (..., 1) and ab_scaled (..., 2)."""
     _, lab = _checked(lab, 3, "lab")
     return lab[..., :1] / L_HALF - 1.0, lab[..., 1:] / AB_SCALE
 
 
 def unscale(lightness_scaled, ab_scaled):
-    """Network units to CIELAB, the inverse of `scale`: (..., 1) and (..., 2) to (..., 3), float32.
-
-    Raises ValueError if the last axes are not 1 and 2.
-    """
+    """The inverse of `scale`: (..., 1) and (..., 2) to CIELAB (..., 3), float32."""
     xp, lightness_scaled = _checked(lightness_scaled, 1, "lightness_scaled")
     other, ab_scaled = _checked(ab_scaled, 2, "ab_scaled")
     xp = xp if other is np else other
@@ -152,10 +115,8 @@ def _library(values):
 
 def _checked(values, count, name):
     """The library and the array of `values` with `count` channels last, or a ValueError."""
-    if isinstance(values, list | tuple | float | int):
-        values = np.asarray(values)
-    if len(values.shape) == 0 or values.shape[-1] != count:
-        shape = tuple(values.shape)
+    shape = tuple(values.shape)
+    if shape[-1:] != (count,):
         raise ValueError(f"{name}: expected {count} channels on the last axis, got shape {shape}")
     return _library(values), values
 

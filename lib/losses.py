@@ -17,11 +17,7 @@ from lib.models import xception_encoder
 
 # Xception's features just before a max-pooling, at 1/2, 1/4 and 1/8 of the side, with the
 # proportions that DeOldify gives to its three depths.
-FEATURE_LAYERS = {
-    "block2_sepconv2_bn": 0.2,
-    "block3_sepconv2_bn": 0.7,
-    "block4_sepconv2_bn": 0.1,
-}
+FEATURE_LAYERS = {"block2_sepconv2_bn": 0.2, "block3_sepconv2_bn": 0.7, "block4_sepconv2_bn": 0.1}
 HUBER_KNEE = 0.1  # in ab_scaled: 11 CIELAB units
 
 
@@ -62,15 +58,9 @@ def get(name):
 class FeatureLoss(keras.Model):
     """How far apart two photos are in the features of a frozen Xception.
 
-    Called with rgb_true and rgb_pred, both (N, H, W, 3) in [0, 1]. For each photo and each of
-    `FEATURE_LAYERS` the mean absolute difference is divided by the mean size of the true features,
-    so that the layers' weights mean the same whatever weights Xception has; then the weighted sum
-    is taken, and the mean over photos.
-
-    Parameters
-    ----------
-    xception : keras.Model
-        From `models.load_xception`.
+    Called with rgb_true and rgb_pred, both (N, H, W, 3) in [0, 1]. In each of `FEATURE_LAYERS` the
+    mean absolute difference of each photo is divided by the mean size of the true features, so that
+    the weights mean the same for any `xception` (of `models.load_xception`); then summed.
     """
 
     def __init__(self, xception):
@@ -93,8 +83,7 @@ class FeatureLoss(keras.Model):
 def binary_cross_entropy(real, logits):
     """The critic's loss: -log of the probability it gives to the right answer, from logits.
 
-    `real` is 1 for real, 0 for generated, of the shape of `logits`. A critic that knows nothing
-    (logits of zero) scores log 2 = 0.693.
+    `real` is 1 for real, 0 for generated. A critic that knows nothing scores log 2 = 0.693.
     """
     return ops.mean(ops.maximum(logits, 0.0) - logits * real + ops.softplus(-ops.abs(logits)))
 

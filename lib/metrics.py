@@ -2,13 +2,9 @@
 
 Conventions: `true` before `pred`. `rgb` is uint8, shape (N, H, W, 3); `ab` is float, shape
 (N, H, W, 2), in CIELAB units. Arrays give a float64 array of shape (N,), and ValueError for another
-shape or dtype, for shapes that differ, for NaN or infinity, and for no photo at all. Tensors give
-tensors, unchecked, so that a compiled program can hold several measures. Everything is computed in
-float32. `lib.evaluate` measures whole tables, `lib.intervals` makes means with intervals of them,
-`lib.kid` has the measure that no single photo has.
+shape or dtype, NaN or infinity. Tensors give tensors, unchecked. Computed in float32.
 
-A measure of RGB sees a picture with the true L, so even grey photos do well: about 17 to 24 dB of
-PSNR. A difference of 1 dB is not a result.
+A measure of RGB sees a picture with the true L, so even grey photos have 17 to 24 dB of PSNR.
 
 References
 ----------
@@ -49,16 +45,8 @@ AUC_STEPS = 151  # thresholds 0, 1, ..., 150 CIELAB units (Zhang et al.)
 BIN_SIZE = 10.0  # CIELAB units a side of an ab bin (Zhang et al.)
 BINS = 23  # bins an axis, centred on -110, -100, ..., 110
 GREY_CHROMA = 10.0  # CIELAB units; a pixel of less has no colour to speak of
-HUES = {  # colour class: hue angle h = atan2(b, a) where it begins, degrees; it ends at the next
-    "orange": 45.0,
-    "yellow": 80.0,
-    "green": 110.0,
-    "cyan": 165.0,
-    "blue": 225.0,
-    "purple": 310.0,
-    "red": 350.0,
-}
 COLORS = ("grey", "red", "orange", "yellow", "green", "cyan", "blue", "purple")
+HUES = (45.0, 80.0, 110.0, 165.0, 225.0, 310.0, 350.0)  # where orange, ..., purple begin, and red
 CHUNK = 32  # photos held in floating point at a time
 
 
@@ -68,13 +56,12 @@ def _per_photo(formula):
 
     @functools.wraps(formula)
     def measure(*values):
-        if not all(isinstance(value, np.ndarray | list) for value in values):
+        if not all(isinstance(value, np.ndarray) for value in values):
             return formula(*values)
         values = [_checked(value, name) for value, name in zip(values, names, strict=True)]
-        for value, name in zip(values, names, strict=True):
-            if value.shape[:3] != values[0].shape[:3]:
-                expected = values[0].shape[:3]
-                raise ValueError(f"{name}: expected {expected} as {names[0]}, got {value.shape}")
+        shapes = [value.shape[:3] for value in values]
+        if len(set(shapes)) > 1:
+            raise ValueError(f"expected {' and '.join(names)} of the same size, got {shapes}")
         starts = range(0, len(values[0]), CHUNK)
         parts = [formula(*(value[start : start + CHUNK] for value in values)) for start in starts]
         joined = np.concatenate([ops.convert_to_numpy(part) for part in parts])
@@ -87,7 +74,7 @@ def _per_photo(formula):
 def rmse_ab(ab_true, ab_pred):
     """Root mean square error of ab: sqrt(mean over pixels and the 2 channels of (pred - true)^2).
 
-    In CIELAB units, 0 (identical) upwards. On the raw prediction, before it is made to fit sRGB.
+    In CIELAB units, on the raw prediction, before it is made to fit sRGB.
     """
     return _rmse(ab_true, ab_pred)
 
@@ -96,23 +83,17 @@ def rmse_ab(ab_true, ab_pred):
 def rmse_rgb(rgb_true, rgb_pred):
     """Root mean square error of 8-bit RGB, equations 1 and 2 of the paper, 0 to 255.
 
-    sqrt(1/(3MN) sum (pred - true)^2) over the M x N pixels and the 3 channels. The paper does not
-    say its scale or how it pools; 8-bit RGB and one value a photo are this project's choice.
+    sqrt(1/(3MN) sum (pred - true)^2) over the M x N pixels and the 3 channels. One value a photo is
+    this project's choice: the paper says neither its scale nor how it pools.
     """
     return _rmse(rgb_true, rgb_pred)
 
 
-def psnr(rgb_true, rgb_pred):
-    """Peak signal-to-noise ratio of 8-bit RGB in dB: 20 log10(255 / rmse_rgb), 0 to 100.
-
-    Capped at `PSNR_CAP` = 100 dB, which is also the answer for identical pictures. For one photo
-    it says the same as `rmse_rgb`; the means over photos differ.
-    """
-    return psnr_of(rmse_rgb(rgb_true, rgb_pred))
-
-
 def psnr_of(rmse):
-    """`psnr` from an array of values of `rmse_rgb`."""
+    """Peak signal-to-noise ratio, 20 log10(255 / rmse) dB, 0 to 100, from an array of `rmse_rgb`.
+
+    100 is also the answer for identical pictures.
+    """
     return np.minimum(20 * np.log10(PEAK / np.maximum(rmse, 1e-9)), PSNR_CAP)
 
 
@@ -123,15 +104,12 @@ def ssim(rgb_true, rgb_pred):
     Mean over pixels and the 3 channels of
     (2 m_t m_p + C1)(2 s_tp + C2) / ((m_t^2 + m_p^2 + C1)(s_t^2 + s_p^2 + C2)), with means m and
     sample (co)variances s in a uniform 7 x 7 window that lies inside the photo,
-    C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2. Raises ValueError for less than 7 pixels a side.
+    C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2.
     """
     if min(rgb_true.shape[1:3]) < SSIM_WINDOW:
-        raise ValueError(
-            f"rgb_true: expected {SSIM_WINDOW} pixels a side, got {rgb_true.shape[1:3]}"
-        )
+        raise ValueError(f"rgb_true: expected 7 pixels a side, got {rgb_true.shape[1:3]}")
     middle = (PEAK + 1) / 2  # squares of smaller numbers lose less in float32
     true, pred = _float(rgb_true) - middle, _float(rgb_pred) - middle
-
     maps = ops.concatenate([true, pred, true * pred, true * true + pred * pred], axis=-1)
     for window in ((SSIM_WINDOW, 1), (1, SSIM_WINDOW)):
         maps = ops.average_pool(maps, window, strides=1, padding="valid")
@@ -147,10 +125,7 @@ def ssim(rgb_true, rgb_pred):
 
 @_per_photo
 def delta_e_2000(rgb_true, rgb_pred):
-    """Colour difference CIEDE2000, mean over pixels, 0 (identical) upwards.
-
-    See `ciede2000`. L counts too: clipping to sRGB can change it.
-    """
+    """Colour difference CIEDE2000, mean over pixels; clipping to sRGB can change L, too."""
     both = [lab.rgb_to_lab(_float(rgb) / PEAK) for rgb in (rgb_true, rgb_pred)]
     return ops.mean(ciede2000(*both), axis=(1, 2))
 
@@ -166,7 +141,7 @@ def ciede2000(lab_true, lab_pred):
     g = 0.5 * (1 - _high_chroma(c_mean))  # 4
     a1, a2 = (1 + g) * a1, (1 + g) * a2  # 5
     c1, c2 = _length(a1, b1), _length(a2, b2)  # 6
-    h1, h2 = (_positive(ops.arctan2(b, a)) for a, b in ((a1, b1), (a2, b2)))  # 7
+    h1, h2 = (_angle(a, b) for a, b in ((a1, b1), (a2, b2)))  # 7
     gray = c1 * c2 == 0
     turn = h2 - h1
     turn = ops.where(turn > pi, turn - 2 * pi, ops.where(turn < -pi, turn + 2 * pi, turn))  # 10
@@ -177,13 +152,8 @@ def ciede2000(lab_true, lab_pred):
     far = ops.abs(h1 - h2) > pi + 1e-5  # 14; opposite hues are not far, in spite of rounding
     h = ops.where(far, ops.where(h < pi, h + pi, h - pi), h)
     h = ops.where(gray, h1 + h2, h)
-    t = (  # 15
-        1
-        - 0.17 * ops.cos(h - math.radians(30))
-        + 0.24 * ops.cos(2 * h)
-        + 0.32 * ops.cos(3 * h + math.radians(6))
-        - 0.20 * ops.cos(4 * h - math.radians(63))
-    )
+    t = 1 - 0.17 * ops.cos(h - math.radians(30)) + 0.24 * ops.cos(2 * h)  # 15
+    t = t + 0.32 * ops.cos(3 * h + math.radians(6)) - 0.20 * ops.cos(4 * h - math.radians(63))
     from_blue = (h - math.radians(275)) / math.radians(25)
     rotation = math.radians(30) * ops.exp(-ops.square(from_blue))  # 16
     rc = 2 * _high_chroma(c)  # 17
@@ -200,8 +170,7 @@ def colorfulness(rgb):
     """Colorfulness M of Hasler and Suesstrunk (2003), 0 (grey) to about 298.
 
     With rg = R - G and yb = (R + G)/2 - B, signed: M = sqrt(var_rg + var_yb) +
-    0.3 sqrt(mean_rg^2 + mean_yb^2). Some systems take |rg| and |yb| first: another measure.
-    Neither end is best: compare with the colorfulness of the true photo.
+    0.3 sqrt(mean_rg^2 + mean_yb^2). Neither end is best: compare with that of the true photo.
     """
     rgb = _float(rgb)
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
@@ -216,33 +185,19 @@ def colorfulness(rgb):
 def auc(ab_true, ab_pred):
     """Area under the cumulative error curve, in %, 0 to 100 (Zhang et al. 2016, "raw accuracy").
 
-    The share of pixels whose error sqrt(da^2 + db^2) is at most t, averaged over the thresholds
-    t = 0, 1, ..., 150.
+    The share of pixels whose error sqrt(da^2 + db^2) is at most t, mean over t = 0, 1, ..., 150.
     """
     return 100 * ops.mean(share_within(ab_true, ab_pred), axis=(1, 2))
 
 
-def auc_rebalanced(ab_true, ab_pred, weights):
-    """`auc` with each pixel weighted by the bin of its true ab, in %, pooled over all photos.
-
-    `weights`, shape (23, 23), positive, comes from `ab_bin_weights` of the true photos themselves:
-    then each bin that occurs counts the same. Zhang et al. (2016) take the frequencies of a million
-    training photos; those of some thousand leave almost all weight to a handful of pixels, whose
-    colours the training photos happen to lack. Like theirs, the value is one of all pixels of all
-    photos, 0 to 100: it is the mean of what is given here, see `pooled_share`.
-    """
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (BINS, BINS) or not (np.isfinite(weights) & (weights > 0)).all():
-        raise ValueError(
-            f"weights: expected ({BINS}, {BINS}), finite, above 0, got {weights.shape}"
-        )
-    sums = _per_photo(lambda ab_true, ab_pred: weighted_shares(ab_true, ab_pred, weights))
-    return pooled_share(*sums(ab_true, ab_pred).T)
-
-
 def weighted_shares(ab_true, ab_pred, weights):
-    """Of tensors, means over pixels of weight times `share_within`, and of weight: (N, 2)."""
-    flat = ops.reshape(ops.cast(weights, "float32"), (-1,))
+    """Rebalanced AuC of tensors: means of weight times `share_within`, and of weight, (N, 2).
+
+    A pixel's weight is that of the bin of its true ab, `weights` (23, 23) from `ab_bin_weights` of
+    the photos measured, so that each bin that occurs counts the same (Zhang et al. take a million
+    training photos; some thousand leave almost all weight to a handful of pixels).
+    """
+    flat = ops.reshape(_float(weights), (-1,))
     weight, share = ops.take(flat, ab_bin(ab_true)), share_within(ab_true, ab_pred)
     return ops.stack([ops.mean(weight * share, (1, 2)), ops.mean(weight, (1, 2))], axis=-1)
 
@@ -250,11 +205,9 @@ def weighted_shares(ab_true, ab_pred, weights):
 def pooled_share(weighted, weight):
     """Values of photos, in %, whose mean is the ratio of two sums: float64 (N,).
 
-    With `weighted` w_i s_i and `weight` w_i of the photos, both (N,), and the ratio R = sum of
-    w_i s_i / sum of w_i, photo i has the value R + (w_i s_i - R w_i) / mean of w. Their mean is R
-    and their spread is what moves R, so that means, differences and intervals over photos are
-    those of the pooled ratio (to first order). A photo of rare colours weighs more: its value can
-    be below 0 or above 100. Where every s_i is the same, so is every value.
+    With `weighted` w_i s_i, `weight` w_i and the ratio R = sum of w_i s_i / sum of w_i, photo i has
+    the value R + (w_i s_i - R w_i) / mean of w. Their mean is R and their spread is what moves R:
+    intervals over photos are those of the ratio (to first order). A value can be below 0.
     """
     ratio = weighted.sum() / weight.sum()
     return 100 * (ratio + (weighted - ratio * weight) / weight.mean())
@@ -267,30 +220,27 @@ def share_within(ab_true, ab_pred):
 
 
 def ab_bin(ab):
-    """Bin of each pixel's ab: int32 tensor, 23 times the bin of a plus the bin of b.
-
-    Bin centres lie 10 CIELAB units apart, from -110 to 110; values beyond go to the last bin.
-    """
+    """Bin of each pixel's ab, int32: 23 times the bin of a plus that of b; beyond: the last bin."""
     index = ops.clip(ops.floor(ab / BIN_SIZE + 0.5) + BINS // 2, 0, BINS - 1)
     return ops.cast(BINS * index[..., 0] + index[..., 1], "int32")
 
 
-def ab_histogram(ab_true):
+def ab_histogram(ab):
     """Pixels in each ab bin: int64 (23, 23), rows a, columns b; histograms of batches add up."""
-    bins = _per_photo(lambda ab_true: ab_bin(ab_true))(ab_true)
+    return counted(_per_photo(ab_bin)(ab))
+
+
+def counted(bins):
+    """`ab_histogram` from an array of `ab_bin`."""
     return np.bincount(bins.ravel(), minlength=BINS**2).reshape(BINS, BINS)
 
 
 def ab_bin_weights(histogram):
     """Weights of ab bins, inverse to how common a bin is: float64 (23, 23), mean 1 over the pixels.
 
-    w = 1 / p, with p the share of pixels in a bin: Zhang et al. (2016), equation 4, with lambda 0,
-    their choice for the AuC, and without their blur of p. An empty bin gets the weight of the
-    rarest bin that is not empty.
+    w = 1 / p, with p the share of pixels in a bin: Zhang et al. (2016), equation 4, with lambda 0
+    and without blur. An empty bin gets the weight of the rarest that is not empty.
     """
-    histogram = np.asarray(histogram, dtype=np.float64)
-    if histogram.shape != (BINS, BINS) or not 0 < histogram.sum() < np.inf or histogram.min() < 0:
-        raise ValueError(f"histogram: expected ({BINS}, {BINS}) counts, got {histogram.shape}")
     share = histogram / histogram.sum()
     weights = 1 / np.where(share > 0, share, share[share > 0].min())
     return weights / (share * weights).sum()
@@ -301,40 +251,28 @@ def color_classes(ab):
     """Colour class of each pixel, int (N, H, W): its place in `COLORS`.
 
     "grey" has a chroma sqrt(a^2 + b^2) below 10 CIELAB units. The others are sectors of the hue
-    angle atan2(b, a) in degrees, from the first border up to below the second: red 350 to 45,
-    orange (skin and wood, too) 45 to 80, yellow 80 to 110, green 110 to 165, cyan 165 to 225,
-    blue 225 to 310 (sRGB's blue is at 306), purple 310 to 350. The borders are this project's.
+    angle atan2(b, a) in degrees, see `HUES`: skin and wood are orange, sRGB's blue is at 306. The
+    borders are this project's.
     """
-    hue = ops.arctan2(ab[..., 1], ab[..., 0]) * (180 / math.pi)
-    hue = ops.where(hue < 0, hue + 360, hue)
-    color = ops.full_like(hue, COLORS.index("red"))
-    for name, begins in HUES.items():
-        color = ops.where(hue >= begins, float(COLORS.index(name)), color)
-    gray = _length(ab[..., 0], ab[..., 1]) < GREY_CHROMA
-    return ops.cast(ops.where(gray, 0.0, color), "int32")
+    hue = _angle(ab[..., 0], ab[..., 1]) * (180 / math.pi)
+    color = 1 + sum(ops.cast(hue >= begins, "int32") for begins in HUES) % len(HUES)
+    return ops.where(_length(ab[..., 0], ab[..., 1]) < GREY_CHROMA, 0, color)
 
 
-def recolor(true, ab_pred):
-    """The true L with a predicted ab, clipped to sRGB: uint8 (N, H, W, 3).
+@_per_photo
+def recolor(rgb_true, ab_pred):
+    """The true L with a predicted ab, clipped to sRGB: uint8 (N, H, W, 3)."""
+    return with_ab(lab.rgb_to_lab(rgb_true), ab_pred)
 
-    `true` is an array of photos, uint8 (N, H, W, 3); or a tensor of their CIELAB.
-    """
-    if not isinstance(true, np.ndarray):
-        both = ops.concatenate([true[..., :1], _float(ab_pred)], axis=-1)
-        return ops.cast(ops.round(lab.lab_to_rgb(both) * PEAK), "uint8")
-    rgb, ab = _checked(true, "rgb_true"), _checked(ab_pred, "ab_pred")
-    if rgb.shape[:3] != ab.shape[:3]:
-        raise ValueError(f"ab_pred: expected {rgb.shape[:3]} as rgb_true, got {ab.shape}")
-    colored = np.empty(rgb.shape, np.uint8)
-    for place, photo in enumerate(rgb):
-        both = np.concatenate([lab.rgb_to_lab(photo)[..., :1], ab[place]], axis=-1)
-        colored[place] = np.rint(lab.lab_to_rgb(both) * PEAK)
-    return colored
+
+def with_ab(lab_true, ab_pred):
+    """`recolor` of tensors, where the CIELAB of the true photos is there."""
+    both = ops.concatenate([lab_true[..., :1], _float(ab_pred)], axis=-1)
+    return ops.cast(ops.round(lab.lab_to_rgb(both) * PEAK), "uint8")
 
 
 def _rmse(true, pred):
-    squared = ops.square(_float(pred) - _float(true))
-    return ops.sqrt(ops.mean(squared, axis=(1, 2, 3)))
+    return ops.sqrt(ops.mean(ops.square(_float(pred) - _float(true)), axis=(1, 2, 3)))
 
 
 def _high_chroma(chroma):
@@ -345,7 +283,9 @@ def _high_chroma(chroma):
     return ops.sqrt(seventh / (seventh + 1))
 
 
-def _positive(angle):
+def _angle(x, y):
+    """Of the vector (x, y), 0 to 2 pi."""
+    angle = ops.arctan2(y, x)
     return ops.where(angle < 0, angle + 2 * math.pi, angle)
 
 
@@ -359,13 +299,12 @@ def _float(values):
 
 def _checked(values, name):
     """An array of photos: names that begin with rgb are uint8 RGB, with ab finite float ab."""
-    values, rgb = np.asarray(values), name.startswith("rgb")
-    if values.ndim != 4 or values.shape[-1] != (3 if rgb else 2) or values.size == 0:
-        raise ValueError(f"{name}: expected (N, H, W, {3 if rgb else 2}), got {values.shape}")
-    if rgb and values.dtype != np.uint8:
-        raise ValueError(f"{name}: expected dtype uint8, got {values.dtype}")
-    if not rgb and not np.issubdtype(values.dtype, np.floating):
-        raise ValueError(f"{name}: expected a float dtype, got {values.dtype}")
+    rgb = name.startswith("rgb")
+    channels, kind = (3, "uint8") if rgb else (2, "float")
+    if values.ndim != 4 or values.shape[-1] != channels or values.size == 0:
+        raise ValueError(f"{name}: expected (N, H, W, {channels}), got {values.shape}")
+    if kind not in str(values.dtype):
+        raise ValueError(f"{name}: expected dtype {kind}, got {values.dtype}")
     if not rgb and not all(np.isfinite(photo).all() for photo in values):
         raise ValueError(f"{name}: expected finite values, got NaN or infinity")
     return values if rgb else values.astype(np.float32, copy=False)

@@ -4,9 +4,6 @@ Every colorization network takes lightness_scaled (N, H, W, 1) in [-1, 1] and gi
 (N, H, W, 2), linear, about [-1, 1] (see `lab.scale`). All but the autoencoder take any H and W.
 Layers are named `<block>_<part>`: the diagrams of the report are drawn from these names.
 
-The builders come first, then the registry of networks, then what they need around them; last the
-four layers that Keras does not have.
-
 References
 ----------
 The paper, sections 3.3 to 3.6. Iizuka, Simo-Serra, Ishikawa (2016), Let there be Color! (fusion of
@@ -17,10 +14,10 @@ Spectral Normalization for GANs.
 """
 
 import contextlib
-import functools
 import hashlib
 import inspect
 from dataclasses import dataclass
+from functools import partial, wraps
 from pathlib import Path
 
 import keras
@@ -28,17 +25,17 @@ import numpy as np
 from keras import layers, ops
 
 from lib import lab
-from lib.files import replacing
 
-# Where Xception's features are read: the last activation before each halving of the photo.
+# Where Xception's features are read, by how much smaller: the last activations of their size.
 XCEPTION_SKIPS = {
     2: "block1_conv2_act",
     4: "block3_sepconv1_act",
     8: "block4_sepconv1_act",
     16: "block13_sepconv1_act",
+    32: "block14_sepconv2_act",
 }
-# Added to variances in the generator's decoder. A channel that hardly fires in training has next to
-# none; with Keras's 0.001 a photo that fires it is amplified 30 times, by one block after another.
+# Added to variances in the generator's decoder, or a photo that fires a channel which hardly fired
+# in training would be amplified 30 times, by one block after another.
 STEADY = 0.1
 
 register = keras.saving.register_keras_serializable(package="colorization")
@@ -47,13 +44,13 @@ register = keras.saving.register_keras_serializable(package="colorization")
 def _recorded(build):
     """Let a builder note its arguments in `network.recipe`, by which it is built again."""
 
-    @functools.wraps(build)
+    @wraps(build)
     def built(*values, **options):
         network = build(*values, **options)
         given = inspect.signature(build).bind(*values, **options)
         given.apply_defaults()
-        arguments = {name: v for name, v in given.arguments.items() if name != "xception"}
-        network.recipe = {"builder": build.__name__, "arguments": arguments}
+        given.arguments.pop("xception", None)
+        network.recipe = {"builder": build.__name__, "arguments": given.arguments}
         return network
 
     return built
@@ -64,12 +61,8 @@ def build_cnn(filters=32):
     """The CNN of section 3.3: encoder, global feature extractor, decoder; 8 blocks.
 
     Strides take the place of pooling, batch normalization ends each block, and the output is
-    linear. Global features, one vector a photo, are joined to the local ones at every place.
-
-    Parameters
-    ----------
-    filters : int
-        Channels of the first block; the widest have four times as many. 32 gives 1.1 M weights.
+    linear. Global features, one vector a photo, are joined to the local ones at every place. The
+    first block has `filters` channels, the widest four times as many; 32 gives 1.1 M weights.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     x = _block(lightness, "encode1", filters, stride=2)  # H/2
@@ -95,15 +88,9 @@ def build_cnn(filters=32):
 def build_autoencoder(image_size, filters=32, code=256):
     """The autoencoder of section 3.4: 4 convolutions, Flatten, 2 Dense, Reshape; 4 transposed.
 
-    Parameters
-    ----------
-    image_size : int
-        Side of the photos in pixels; the two Dense layers fix it.
-    filters : int
-        Channels of the first convolution; doubled twice.
-    code : int
-        Length of the vector that everything must pass through. At 200 px, 32 filters and a code
-        of 256 give 8.7 M weights, almost all in the two Dense layers.
+    The Dense layers fix `image_size`, the photos' side in pixels. The first convolution has
+    `filters` channels, doubled twice; everything must pass through a vector of the length `code`.
+    256 gives 8.7 M weights at 200 px, almost all in the two Dense layers.
     """
     widths = [filters, 2 * filters, 4 * filters, 4 * filters]
     side = -(-image_size // 16)  # four strides of 2, rounded up
@@ -116,7 +103,7 @@ def build_autoencoder(image_size, filters=32, code=256):
     x = layers.Dense(code, activation="relu", name="code_dense")(x)
     x = layers.Dense(side * side * widths[-1] // 2, activation="relu", name="expand_dense")(x)
     x = layers.Reshape((side, side, widths[-1] // 2), name="expand_reshape")(x)
-    for number, channels in enumerate([*widths[2::-1]], start=1):  # S/8, S/4, S/2
+    for number, channels in enumerate(widths[2::-1], start=1):  # S/8, S/4, S/2
         x = layers.Conv2DTranspose(
             channels, 3, 2, "same", activation="relu", name=f"decode{number}_transpose"
         )(x)
@@ -132,26 +119,15 @@ def build_autoencoder(image_size, filters=32, code=256):
 def build_xception(xception, skips=False, fine_tune=False, filters=128):
     """The CNN on pretrained Xception of section 3.5: Xception encodes, five convolutions decode.
 
-    Parameters
-    ----------
-    xception : keras.Model
-        See `load_xception`.
-    skips : bool
-        Also give the decoder the encoder's finer features. The paper has none: all that the
-        decoder sees is a grid of 1/32 of the photo's side.
-    fine_tune : bool
-        Train the encoder too, see `thaw`; otherwise it is frozen.
-    filters : int
-        Channels of the first decoder convolution; halved at each but the last.
+    `xception`, see `load_xception`, stays frozen, but with `fine_tune`, see `thaw`. With `skips`
+    the decoder gets the encoder's finer features, too; in the paper it sees but a grid of 1/32
+    of the photo's side. Its first convolution has `filters` channels, halved at each further one.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
-    taps = XCEPTION_SKIPS if skips else {}
-    encoder = xception_encoder(xception, [*taps.values(), "block14_sepconv2_act"])
-    encoder.trainable = False
+    encoder, finer = _pretrained(xception, lightness, XCEPTION_SKIPS if skips else [32])
     if fine_tune:
         thaw(encoder)
-    *finer, x = encoder(GrayToImageNet(name="gray_input")(lightness))
-    finer = dict(zip(taps, finer, strict=True))
+    x = finer[32]
     for number, shrink in enumerate([16, 8, 4, 2], start=1):  # four, and the output's
         x = ResizeTo(shrink, name=f"decode{number}_up")([x, lightness])
         if skips:
@@ -169,23 +145,13 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
 def build_generator(filters=32, attention=True, spectral=False, encoder="scratch", xception=None):
     """NoGAN's generator: a U-Net with self-attention, section 3.6.
 
-    Parameters
-    ----------
-    filters : int
-        Channels at half size; doubled at each further halving, four in all. 32 gives 2.4 M.
-    attention : bool
-        Self-attention at an eighth of the side.
-    spectral : bool
-        Spectral normalization of the decoder's convolutions.
-    encoder : str
-        "scratch" trains one of strided convolutions; "xception" takes the frozen `xception`.
-    xception : keras.Model, optional
-        See `load_xception`.
+    It has `filters` channels at half size, doubled at each further halving, four in all; 32 gives
+    2.4 M weights. `attention` is self-attention at an eighth of the side, `spectral` the spectral
+    normalization of the decoder's convolutions. `encoder` is "scratch", strided convolutions, or
+    "xception", the frozen `xception`.
     """
     if encoder not in ("scratch", "xception"):
         raise ValueError(f"encoder: expected scratch or xception, got {encoder!r}")
-    if encoder == "xception" and xception is None:
-        raise ValueError("xception: expected a network from load_xception, got None")
     lightness = keras.Input((None, None, 1), name="lightness")
     finer = {}
     if encoder == "scratch":
@@ -193,14 +159,10 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
         for number, shrink in enumerate([2, 4, 8, 16], start=1):
             x = _block(x, f"encode{number}", filters * shrink // 2, stride=2)
             finer[shrink] = x
-        x = finer.pop(16)
     else:
-        pretrained = xception_encoder(xception, XCEPTION_SKIPS.values())
-        pretrained.trainable = False
-        features = pretrained(GrayToImageNet(name="gray_input")(lightness))
-        finer = dict(zip(XCEPTION_SKIPS, features, strict=True))
-        x = finer.pop(16)
-    block = functools.partial(_block, kernels=(3,), spectral=spectral, epsilon=STEADY)
+        _, finer = _pretrained(xception, lightness, [2, 4, 8, 16])
+    x = finer[16]
+    block = partial(_block, kernels=(3,), spectral=spectral, epsilon=STEADY)
     x = block(x, "central", 8 * filters)
     for number, shrink in enumerate([8, 4, 2], start=1):
         x = ResizeTo(shrink, name=f"decode{number}_up")([x, lightness])
@@ -218,15 +180,13 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
 def build_critic(filters=32, dropout=0.2):
     """NoGAN's critic: is this patch of colour real, given the grey photo? Patch logits.
 
-    DeOldify's critic with fewer filters: a strided convolution, then convolution and strided
-    convolution that double the channels, self-attention after the first, and a convolution to one
-    logit a patch. All convolutions are spectrally normalized, leaky ReLU 0.2. Takes
-    [lightness_scaled (N, H, W, 1), ab_scaled (N, H, W, 2)]; gives (N, H/16, W/16, 1), a positive
-    logit for real.
+    DeOldify's critic with fewer filters: strided convolutions that double the channels, each but
+    the first after a plain one; all spectrally normalized. Takes [lightness_scaled (N, H, W, 1),
+    ab_scaled (N, H, W, 2)]; gives (N, H/16, W/16, 1), a positive logit for real.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     ab = keras.Input((None, None, 2), name="ab")
-    leaky = functools.partial(layers.LeakyReLU, negative_slope=0.2)
+    leaky = partial(layers.LeakyReLU, negative_slope=0.2)
     x = layers.Concatenate(name="input_concat")([lightness, ab])
     x = SpectralConv2D(filters, 4, 2, "same", name="down1_conv")(x)  # H/2
     x = leaky(name="down1_leaky")(x)
@@ -257,9 +217,7 @@ NETWORKS = {  # by name of the folder in results/<study>, in the order of every 
     "cnn": Network("CNN", "03", build_cnn),
     "autoencoder": Network("Autoencoder", "04", build_autoencoder),
     "xception": Network("Xception", "05", build_xception),
-    "xception_skips": Network(
-        "Xception with skips", "05", functools.partial(build_xception, skips=True)
-    ),
+    "xception_skips": Network("Xception with skips", "05", partial(build_xception, skips=True)),
     "generator": Network("Generator alone", "06", build_generator),
     "gan": Network("NoGAN", "06", build_generator),
 }
@@ -268,47 +226,37 @@ NETWORKS = {  # by name of the folder in results/<study>, in the order of every 
 def load_xception(weights="imagenet"):
     """Keras's Xception without its classifier.
 
-    Parameters
-    ----------
-    weights : str or None
-        "imagenet" downloads the weights (76 MB, once); a path to a .weights.h5 file loads them;
-        None leaves them random; "auto" tries "imagenet" and falls back to random.
-
-    Returns
-    -------
-    keras.Model
-        Its attribute `weights_used` says "imagenet", the file's name, or "random".
-
-    Raises
-    ------
-    FileNotFoundError
-        If the path does not exist.
-    ConnectionError
-        If "imagenet" is asked for and cannot be downloaded.
-    ValueError
-        If the file's weights are not Xception's.
+    `weights`: "imagenet" downloads them (76 MB, once); a path to a .weights.h5 file loads it; None
+    leaves them random; "auto" tries "imagenet" and falls back to random. The network's attribute
+    `weights_used` says "imagenet", the file's name, or "random". FileNotFoundError, ConnectionError
+    or ValueError if the file is not there, the download fails, or the file does not fit.
     """
-    used, source = weights or "random", weights
-    if weights not in ("imagenet", "auto", None):
-        source, used = Path(weights), Path(weights).name
-        if not source.is_file():
-            raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
-    if weights == "auto":
-        source = used = "imagenet"
+    file = Path(weights) if weights not in ("imagenet", "auto", None) else None
+    if file and not file.is_file():
+        raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
+    source = "imagenet" if weights == "auto" else weights
     try:
         xception = keras.applications.Xception(include_top=False, weights=source)
     except Exception as error:  # keras raises a bare Exception when a download fails
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
         if weights == "auto":
             return load_xception(None)
-        if weights == "imagenet":
-            raise ConnectionError(
-                f"XCEPTION_WEIGHTS: the ImageNet weights could not be downloaded ({reason}); "
-                "give the path of a local .weights.h5 file"
-            ) from None
-        raise ValueError(f"XCEPTION_WEIGHTS: {weights} does not fit Xception: {reason}") from None
-    xception.weights_used = used
+        reason = str(error).partition("\n")[0]
+        if file:
+            reason = f"{weights} does not fit Xception: {reason}"
+            raise ValueError(f"XCEPTION_WEIGHTS: {reason}") from None
+        advice = "no download of ImageNet's weights, give the path of a local .weights.h5 file"
+        raise ConnectionError(f"XCEPTION_WEIGHTS: {advice} ({reason})") from None
+    xception.weights_used = file.name if file else source or "random"
     return xception
+
+
+def _pretrained(xception, lightness, shrinks):
+    """A frozen Xception, and its features by how much smaller they are than the photo."""
+    encoder = xception_encoder(xception, [XCEPTION_SKIPS[shrink] for shrink in shrinks])
+    encoder.trainable = False
+    features = encoder(GrayToImageNet(name="gray_input")(lightness))
+    features = features if isinstance(features, list) else [features]
+    return encoder, dict(zip(shrinks, features, strict=True))
 
 
 def xception_encoder(xception, names):
@@ -318,33 +266,21 @@ def xception_encoder(xception, names):
 
 
 def thaw(encoder):
-    """Let an encoder learn, too, also layers of it that another model has frozen.
-
-    Its batch normalizations stay as they are: the statistics of small batches would spoil them.
-    """
+    """Let an encoder learn, all but its batch normalizations: small batches would spoil them."""
     encoder.trainable = True
     for layer in encoder.layers:
         layer.trainable = not isinstance(layer, layers.BatchNormalization)
 
 
-def predict_ab(network, rgb, batch_size=32):
-    """Predict the ab of photos from their lightness alone, in 32 bits.
+def predict_ab(network, rgb):
+    """Predict the ab of photos, float32 (N, H, W, 2) in CIELAB units, in 32 bits.
 
-    Parameters
-    ----------
-    network : keras.Model
-        lightness_scaled to ab_scaled.
-    rgb : array, shape (N, H, W, 3), uint8 or float in [0, 1]
-        Only its L is used.
-
-    Returns
-    -------
-    array, shape (N, H, W, 2), float32, CIELAB units
+    `rgb`, (N, H, W, 3), is uint8 or float in [0, 1]; the network sees its L alone.
     """
     parts = []
     with _in_float32(network):
-        for start in range(0, len(rgb), batch_size):
-            lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb[start : start + batch_size]))
+        for start in range(0, len(rgb), 32):
+            lightness_scaled, _ = lab.scale(lab.rgb_to_lab(rgb[start : start + 32]))
             # Called directly: a compiled prediction would be tied to the first image size it sees.
             ab_scaled = network(ops.convert_to_tensor(lightness_scaled), training=False)
             parts.append(ops.convert_to_numpy(ab_scaled) * lab.AB_SCALE)
@@ -352,9 +288,9 @@ def predict_ab(network, rgb, batch_size=32):
 
 
 def save(network, path):
-    """Write a network as a .keras file, whole or not at all, that computes in 32 bits when read."""
-    with replacing(path) as temporary, _in_float32(network):
-        network.save(temporary)
+    """Write a network as a .keras file that computes in 32 bits when it is read."""
+    with _in_float32(network):
+        network.save(path)
 
 
 def load(path):
@@ -369,34 +305,31 @@ def weights_digest(model):
     """SHA-256 of a model's weights."""
     digest = hashlib.sha256()
     for variable in model.weights:
-        values = np.ascontiguousarray(ops.convert_to_numpy(variable))
-        digest.update(f"{values.shape} {values.dtype}".encode())
-        digest.update(values.tobytes())
+        values = ops.convert_to_numpy(variable)
+        digest.update(f"{values.shape} {values.dtype}".encode() + values.tobytes())
     return digest.hexdigest()
 
 
 @contextlib.contextmanager
 def _in_float32(network):
     """Within, a network that was trained with 16-bit activations computes in 32 bits."""
-    every = list(network._flatten_layers(include_self=False))
-    policies = [layer.dtype_policy for layer in every]
-    for layer in every:
+    policies = {layer: layer.dtype_policy for layer in network._flatten_layers(include_self=False)}
+    for layer in policies:
         layer.dtype_policy = "float32"
     try:
         yield
     finally:
-        for layer, policy in zip(every, policies, strict=True):
+        for layer, policy in policies.items():
             layer.dtype_policy = policy
 
 
 def _block(x, name, channels, stride=1, kernels=(3, 3), spectral=False, epsilon=1e-3):
     """Convolutions with ReLU, the first with the stride, ended by batch normalization."""
     convolution = SpectralConv2D if spectral else layers.Conv2D
+    convolution = partial(convolution, padding="same", activation="relu")
     for number, kernel in enumerate(kernels, start=1):
-        strides = stride if number == 1 else 1
-        x = convolution(
-            channels, kernel, strides, "same", activation="relu", name=f"{name}_conv{number}"
-        )(x)
+        x = convolution(channels, kernel, stride, name=f"{name}_conv{number}")(x)
+        stride = 1
     return _norm(f"{name}_norm", epsilon)(x)
 
 
@@ -407,19 +340,16 @@ def _norm(name, epsilon=1e-3):
 
 def _output(x):
     """The last convolution: two channels, linear, starting near zero (no colour)."""
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    return layers.Conv2D(
-        2, 3, padding="same", kernel_initializer=small, dtype="float32", name="output_ab"
-    )(x)
+    options = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)}
+    return layers.Conv2D(2, 3, padding="same", dtype="float32", name="output_ab", **options)(x)
 
 
 @register
-class ResizeTo(keras.layers.Layer):
+class ResizeTo(layers.Layer):
     """Resize features to the size of a reference divided by `shrink`, rounded up (bilinear).
 
-    Called with [features (N, h, w, C), reference (N, H, W, any)]; gives
-    (N, ceil(H / shrink), ceil(W / shrink), C). Strided convolutions with "same" padding round up
-    too, so sizes agree for every H and W, not only for powers of two.
+    Called with [features (N, h, w, C), reference (N, H, W, any)]. Strided convolutions with "same"
+    padding round up too, so sizes agree for every H and W, not only for powers of two.
     """
 
     def __init__(self, shrink=1, **options):
@@ -446,11 +376,10 @@ class ResizeTo(keras.layers.Layer):
 
 
 @register
-class GrayToImageNet(keras.layers.Layer):
+class GrayToImageNet(layers.Layer):
     """Lightness as the grey photo that pretrained Xception expects: three channels in [-1, 1].
 
-    lightness_scaled (N, H, W, 1) in [-1, 1] is turned into the sRGB grey of the same L (not into L
-    itself: the two scales differ by up to 0.1), repeated three times.
+    The sRGB grey of the same L, not L itself: the two scales differ by up to 0.1.
     """
 
     def call(self, lightness_scaled):
@@ -458,12 +387,9 @@ class GrayToImageNet(keras.layers.Layer):
         rgb = lab.lab_to_rgb(lab.unscale(lightness_scaled, gray))
         return ops.cast(rgb * 2.0 - 1.0, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], 3)
-
 
 @register
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(layers.Layer):
     """Let every place look at every other: (N, H, W, C) to the same shape.
 
     Zhang et al. (2019), equations 1 to 4, with queries and keys of C / 8 channels. `gamma` starts
@@ -473,9 +399,9 @@ class SelfAttention(keras.layers.Layer):
     def build(self, input_shape):
         channels = input_shape[-1]
         inner = max(channels // 8, 1)
-        self.query = keras.layers.Dense(inner, use_bias=False, name="query")
-        self.key = keras.layers.Dense(inner, use_bias=False, name="key")
-        self.value = keras.layers.Dense(channels, use_bias=False, name="value")
+        self.query = layers.Dense(inner, use_bias=False, name="query")
+        self.key = layers.Dense(inner, use_bias=False, name="key")
+        self.value = layers.Dense(channels, use_bias=False, name="value")
         for dense in (self.query, self.key, self.value):
             dense.build((None, None, channels))
         self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
@@ -487,27 +413,19 @@ class SelfAttention(keras.layers.Layer):
         attended = ops.matmul(ops.softmax(scores, axis=-1), self.value(places))
         return features + self.gamma * ops.reshape(attended, ops.shape(features))
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
 
 @register
-class SpectralConv2D(keras.layers.Conv2D):
+class SpectralConv2D(layers.Conv2D):
     """Convolution whose kernel is divided by its largest singular value (Miyato et al. 2018).
 
     One power iteration a training step keeps the left vector `u`; the gradient goes through the
-    singular value, and the same normalized kernel is used in training and afterwards. (Keras's
-    wrapper writes the normalized kernel over the weight instead, which depends on the backend.)
+    singular value. (Keras's wrapper overwrites the kernel instead, which depends on the backend.)
     """
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.u = self.add_weight(
-            shape=(1, self.filters),
-            initializer=keras.initializers.RandomNormal(seed=self.kernel_initializer.seed),
-            trainable=False,
-            name="u",
-        )
+        start = keras.initializers.RandomNormal(seed=self.kernel_initializer.seed)
+        self.u = self.add_weight((1, self.filters), start, trainable=False, name="u")
 
     def call(self, inputs, training=False):
         matrix = ops.reshape(self.kernel, (-1, self.filters))

@@ -1,14 +1,11 @@
 """NoGAN: train the generator alone, then the critic alone, then both for a short while.
 
-1. Generator: `train.fit` of a `train.Colorizer` with the feature loss; no critic.
-2. Critic: `train.fit` of a `CriticTrainer`, a binary classifier of real colours against what the
-   generator gives for the same photo. The generator stands still.
+1. Generator: `train.fit` of a `train.Colorizer` with the feature loss.
+2. Critic: `train.fit` of a `CriticTrainer`, a binary classifier of real and generated colours.
 3. Both: `adversarial`. The critic trains until the loss of its batch is below 0.65, then the
-   generator takes one step; the critic learns five times faster. Of the generator only the decoder
-   moves.
+   generator's decoder takes one step; the critic learns five times faster.
 
-The moment to stop phase 3 was picked by eye by its author, who knew no signal for it. Here a
-stopping rule picks it: see `choose`.
+When to stop phase 3 was picked by eye by its author. Here a stopping rule picks it: see `choose`.
 
 References
 ----------
@@ -29,21 +26,22 @@ from lib import lab, metrics, models
 from lib.checkpoint import Run
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
-from lib.train import Batches, Colorizer, Trainer, compute_capability, memory_advice
+from lib.train import Batches, Colorizer, Trainer, memory_advice
 
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
 FACTORS = [round(1 + 0.02 * n, 2) for n in range(51)]  # of ab, from which `saturate` takes one
-LOOKS = 6  # validation photos that each check keeps as pictures, for choosing by eye
+CHECKED = 200  # validation photos, at most, that a check measures
+LOOKS = 6  # of them, those that it keeps as pictures, for choosing by eye
 
 
 class _Part(Trainer):
     """A model that trains one of its networks; the others are state.
 
-    TensorFlow's trainer reads `trainable_weights`, JAX's `trainable_variables` and
-    `non_trainable_variables`: all say the same here, or the wrong half would move as well.
+    TensorFlow reads `trainable_weights`, JAX the variables: all say the same here, or the wrong
+    half would move as well.
     """
 
     @property
@@ -51,17 +49,11 @@ class _Part(Trainer):
         return self.network.trainable_variables
 
     @property
-    def trainable_weights(self):
-        return self.network.trainable_variables
-
-    @property
     def non_trainable_variables(self):
         moving = {id(variable) for variable in self.network.trainable_variables}
         return [variable for variable in self.variables if id(variable) not in moving]
 
-    @property
-    def non_trainable_weights(self):
-        return self.non_trainable_variables
+    trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
 
     def adam(self, rate, average=0.0):
         """DeOldify's optimizer for generator and critic; it keeps the average of the weights."""
@@ -70,7 +62,7 @@ class _Part(Trainer):
 
 
 class CriticTrainer(_Part):
-    """Trains a critic as a binary classifier: true ab is real, the generator's ab is not.
+    """Trains a critic as a binary classifier: true ab is real, that of a generator is not.
 
     Both are shown with the same L, in one batch of twice the size. The generator does not move.
     """
@@ -99,10 +91,9 @@ class CriticTrainer(_Part):
 
 
 class GeneratorTrainer(_Part, Colorizer):
-    """Trains a generator against a critic that stands still.
+    """Trains a generator to be called real by a critic that stands still.
 
-    loss = binary cross-entropy of the critic's answers to "real" + `CONTENT_WEIGHT` x (colour loss
-    + feature loss).
+    loss = its binary cross-entropy + `CONTENT_WEIGHT` x (colour loss + feature loss).
     """
 
     def __init__(self, generator, critic, loss="mae", feature_loss=None, feature_weight=1.0):
@@ -129,138 +120,106 @@ def adversarial(
     steps,
     batch_size,
     learning_rate,
-    loss="mae",
     feature_loss=None,
     feature_weight=1.0,
     tolerance=0.10,
     average=0.0,
     saturate=False,
     check_every=10,
-    check_photos=200,
     whole=False,
     seed=0,
-    xla=None,
     warnings=(),
 ):
     """Phase 3: train generator and critic together, and keep the generator's best moment.
 
+    Parameters that are not named here, and errors, are those of `train.fit` and `train.Colorizer`.
+    `folder` gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png: the same
+    few validation photos at each check. A killed run goes on from its last check.
+
     Parameters
     ----------
-    generator, critic : keras.Model
-        From phases 1 and 2; both are changed. `generator` ends with the chosen weights.
-    photos : data.preprocess.Photos
-    folder : path
-        Gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png for choosing
-        by eye: the same few validation photos at each check. A killed run goes on from its last
-        check.
-    steps : int
-        Batches shown to the critic. DeOldify: 1 to 3 % of the data.
+    steps, check_every : int
+        Batches shown to the critic (DeOldify: 1 to 3 % of the data), and from check to check.
     learning_rate : float
         The generator's; the critic's is `CRITIC_SPEED` times as high.
-    loss, feature_loss, feature_weight
-        See `train.Colorizer`.
     tolerance : float
         How much RMSE_ab the chosen moment may cost, relative, see `choose`.
     average : float
-        Below 1. What is checked and kept is the generator's weights averaged over its steps, each
-        time this much of the former average and the rest of the new weights: the two players chase
-        each other around, and the mean of the places is better than most of them. 0: not averaged.
+        Below 1. Checked and kept are weights averaged over the generator's steps, each time this
+        much of the former average: the two players chase each other around.
     saturate : bool
         Let joint training spend half of the tolerance, and in the end multiply the generator's ab
-        by the factor, 1 to 2, that the rule would keep with all of it. Without any critic a factor
-        does as much for error and colorfulness, but nothing for KID.
-    check_every : int
-        Steps between two looks at the validation photos.
-    check_photos : int
-        How many of them, at most.
+        by the factor, 1 to 2, that the rule would keep with all of it.
     whole : bool
         Train all of the generator, not its decoder alone: for a plain GAN from scratch.
-    xla : bool or None
-        As of `train.fit`.
 
     Returns
     -------
     pandas.DataFrame
         One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since
-        the check before), rmse_ab (mean over photos, CIELAB units), colorfulness_ratio (mean of the
-        outputs' over mean of the truths'), seconds, saturation (of the chosen one; not yet in the
-        other numbers of its row), chosen (see `choose`).
-
-    Raises
-    ------
-    FloatingPointError
-        If a loss is not finite.
+        the check before), rmse_ab, colorfulness_ratio (see `judge`), seconds, saturation (of the
+        chosen one; not in its row's other numbers), chosen. `generator` ends as the chosen one.
     """
     train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
-    validation = photos.images[photos.rows("val")[:check_photos]]
+    validation = photos.images[photos.rows("val")[:CHECKED]]
     critics = CriticTrainer(critic, generator)
-    generators = GeneratorTrainer(generator, critic, loss, feature_loss, feature_weight)
-    trainable = [layer.trainable for layer in generator.layers]
-    for layer in generator.layers:  # the others stand still, with their running statistics
+    generators = GeneratorTrainer(generator, critic, "mae", feature_loss, feature_weight)
+    trainable = {layer: layer.trainable for layer in generator.layers}
+    for layer in trainable:  # the others stand still, with their running statistics
         layer.trainable = layer.trainable and (whole or layer.name.startswith(DECODER))
-    xla = compute_capability() is not None if xla is None else xla
-    critics.compile(critics.adam(CRITIC_SPEED * learning_rate), jit_compile=xla)
-    generators.compile(generators.adam(learning_rate, average), jit_compile=xla)
-    joint = tolerance / 2 if saturate else tolerance
-    settings = {
-        **generators.settings(),
-        "steps": steps,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "tolerance": tolerance,
-        "average": average,
-        "saturate": saturate,
-        "check_every": check_every,
-        "check_photos": check_photos,
-        "whole": whole,
-        "seed": seed,
-    }
-    for trainer in (critics, generators):
-        trainer(train[0][0])  # builds it
-    run = Run(folder, [critics, generators], generator, settings, photos.fingerprint, _beside)
+    critics.begin(critics.adam(CRITIC_SPEED * learning_rate))
+    generators.begin(generators.adam(learning_rate, average))
+    settings = generators.settings() | {"steps": steps, "batch_size": batch_size, "seed": seed}
+    settings |= {"learning_rate": learning_rate, "tolerance": tolerance, "average": average}
+    settings |= {"saturate": saturate, "check_every": check_every, "whole": whole}
+    run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
     if run.finished:
         critic.load_weights(run.folder / "critic.keras")
-        _restore(generator, trainable)
-        return pd.DataFrame(run.rows)
+    else:
+        _play(run, train, validation, tolerance / 2 if saturate else tolerance)
+    for layer, flag in trainable.items():
+        layer.trainable = flag
+    if not run.finished:
+        if saturate:
+            run.load_best()
+            _saturate(run, validation, tolerance)
+        write_text(run.folder / "nogan.csv", pd.DataFrame(run.rows).to_csv(index=False))
+        with replacing(run.folder / "critic.keras") as temporary:
+            models.save(critic, temporary)
+        run.finish(warnings)
+    return pd.DataFrame(run.rows)
+
+
+def _play(run, train, validation, tolerance):
+    """The steps of phase 3 that are left, with a check after every few of them."""
+    critics, generators = run.trainers
+    losses, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
     if not run.rows:
-        _check(run, 0, validation, joint, {"critic_loss": None, "generator_loss": None}, 0, 0.0)
+        _check(run, 0, validation, tolerance, losses, 0, 0.0)
         run.save(0)
     taken = run.rows[-1]["generator_steps"]
-    recent, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
+    steps, check_every = run.settings["steps"], run.settings["check_every"]
     for step in range(run.start + 1, steps + 1):
         train.epoch, number = divmod(step - 1, len(train))
         (rgb,) = train[number]
         with memory_advice("BATCH_SIZE"):
-            recent["critic_loss"].append(_step(critics, rgb, step))
-            if recent["critic_loss"][-1] < CRITIC_THRESHOLD:
-                recent["generator_loss"].append(_step(generators, rgb, step))
+            losses["critic_loss"].append(_step(critics, rgb, step))
+            if losses["critic_loss"][-1] < CRITIC_THRESHOLD:
+                losses["generator_loss"].append(_step(generators, rgb, step))
                 taken += 1
         if step % check_every == 0 or step == steps:
-            means = {name: np.mean(v).item() if v else None for name, v in recent.items()}
             with _averaged(generators):
                 seconds = time.perf_counter() - began
-                _check(run, step, validation, joint, means, taken, seconds)
+                _check(run, step, validation, tolerance, losses, taken, seconds)
             run.save(step)
-            recent, began = {name: [] for name in recent}, time.perf_counter()
-    _restore(generator, trainable)
-    if saturate:
-        run.load_best()
-        factor = _saturate(generator, validation, run.rows, tolerance)
-        run.save_best(steps)
-        run.rows[choose(run.rows, joint)]["saturation"] = factor
-    log = pd.DataFrame(run.rows)
-    write_text(run.folder / "nogan.csv", log.to_csv(index=False))
-    models.save(critic, run.folder / "critic.keras")
-    run.finish(warnings)
-    return log
+            losses, began = {name: [] for name in losses}, time.perf_counter()
 
 
 def choose(rows, tolerance=0.10):
     """The stopping rule, which check of phase 3 to keep: index into `rows`.
 
-    Among the checks that cost at most `tolerance` (relative) more RMSE_ab than the generator had
-    before (row 0), the one whose colorfulness is nearest to the truth's, as a ratio; row 0 itself
-    is allowed, so adversarial training that only does harm is undone. Needs no look at a picture.
+    Among those that cost at most `tolerance` (relative) more RMSE_ab than row 0, the generator
+    before, the one whose colorfulness is nearest to the truth's, as a ratio; row 0 is allowed.
     """
     limit = (1 + tolerance) * rows[0]["rmse_ab"]
     distance = [
@@ -271,18 +230,10 @@ def choose(rows, tolerance=0.10):
 
 
 def judge(rgb_true, ab_pred):
-    """What the rule sees of an answer to some photos, and the answer as photos.
+    """What the rule sees of an answer ab_pred (N, H, W, 2), and the answer as photos.
 
-    Parameters
-    ----------
-    rgb_true : array (N, H, W, 3), uint8
-    ab_pred : array (N, H, W, 2), CIELAB units
-
-    Returns
-    -------
-    dict
-        rmse_ab, the mean over photos; colorfulness_ratio, mean of the outputs' over the truths'.
-    array (N, H, W, 3), uint8
+    Gives a dict of rmse_ab, the mean over photos, and colorfulness_ratio, mean of the outputs' over
+    the truths'; and the photos, uint8 (N, H, W, 3), as `rgb_true`.
     """
     rgb_pred = metrics.recolor(rgb_true, ab_pred)
     ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_true).mean()
@@ -295,10 +246,8 @@ def _step(trainer, rgb, step):
     trainer.reset_metrics()
     loss = float(trainer.train_on_batch(rgb, return_dict=True)["loss"])
     if not np.isfinite(loss):
-        raise FloatingPointError(
-            f"{trainer.network.name}: the loss is {loss} at step {step}: lower GAN_LEARNING_RATE; "
-            "the weights of the last check are kept"
-        )
+        what = f"{trainer.network.name}: the loss is {loss} at step {step}"
+        raise FloatingPointError(f"{what}: lower GAN_LEARNING_RATE")
     return loss
 
 
@@ -317,15 +266,16 @@ def _averaged(trainer):
         variable.assign(value)
 
 
-def _check(run, step, validation, joint, means, taken, seconds):
+def _check(run, step, validation, tolerance, losses, taken, seconds):
     """Measure the generator on validation photos, log it, keep it if it is the best so far."""
     measured, rgb_pred = judge(validation, models.predict_ab(run.network, validation))
     shown = np.linspace(0, len(validation) - 1, min(LOOKS, len(validation))).astype(int)
-    with replacing(run.folder / _look(step)) as temporary:
+    with replacing(run.folder / f"looks/{step:06d}.png") as temporary:
         Image.fromarray(np.concatenate(rgb_pred[shown], axis=1)).save(temporary)
+    means = {name: np.mean(values).item() if values else None for name, values in losses.items()}
     row = {"step": step, "generator_steps": taken, **means, **measured}
     run.rows.append(row | {"seconds": round(seconds, 3), "saturation": 1.0})
-    chosen = choose(run.rows, joint)
+    chosen = choose(run.rows, tolerance)
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:
@@ -334,31 +284,18 @@ def _check(run, step, validation, joint, means, taken, seconds):
     print(f"step {step} of {run.settings['steps']}: {words}", flush=True)
 
 
-def _look(step):
-    return f"looks/{step:06d}.png"
-
-
-def _beside(rows):
-    """What a finished run has besides model.keras."""
-    return ["critic.keras", *(_look(row["step"]) for row in rows)]
-
-
-def _saturate(generator, validation, rows, tolerance):
-    """Multiply a generator's ab by the factor that `choose` takes after `rows`; gives it."""
-    ab_pred = models.predict_ab(generator, validation)
+def _saturate(run, validation, tolerance):
+    """Multiply the generator's ab by the factor that `choose` takes, keep it, and note it."""
+    ab_pred = models.predict_ab(run.network, validation)
     found = [judge(validation, factor * ab_pred)[0] for factor in FACTORS]
-    factor = FACTORS[max(choose([rows[0], *found], tolerance) - 1, 0)]
-    for weights in generator.get_layer("output_ab").weights:
+    factor = FACTORS[max(choose([run.rows[0], *found], tolerance) - 1, 0)]
+    for weights in run.network.get_layer("output_ab").weights:
         weights.assign(factor * weights)
-    return factor
-
-
-def _restore(generator, trainable):
-    for layer, flag in zip(generator.layers, trainable, strict=True):
-        layer.trainable = flag
+    run.save_best(run.settings["steps"])
+    next(row for row in run.rows if row["chosen"])["saturation"] = factor
 
 
 def _real_then_generated(logits):
     """Ones for the first half of the batch, zeros for the second."""
     half = ops.ones_like(logits[: ops.shape(logits)[0] // 2])
-    return ops.concatenate([half, ops.zeros_like(half)])
+    return ops.concatenate([half, 0 * half])

@@ -2,8 +2,7 @@
 
 `Colorizer` wraps a network: uint8 photos go in, CIELAB is computed inside the training step. `fit`
 trains one, saves after every epoch, and goes on where it was after being killed; on a CPU the
-resumed run ends with the very same weights, since the order of the photos and their flips depend
-on the seed and the epoch alone.
+resumed run ends with the very same weights.
 
 A run's folder holds model.keras (the network, when finished), history.csv (one row an epoch),
 params.json (sizes, settings, warnings) and checkpoint.json, while it runs with its weights.
@@ -32,10 +31,10 @@ ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true a
 
 
 def prepare_device(seed):
-    """Seed every random number generator, and use all GPUs that there are.
+    """Seed every random number generator, and use all GPUs; call it before building a network.
 
-    Call it before building a network. On a GPU precision is mixed, see `precision_for`. With
-    TensorFlow each batch is split among all GPUs. Returns a dict: device, precision, xla, replicas.
+    On a GPU precision is mixed, see `precision_for`; with TensorFlow each batch is split among all
+    GPUs. Returns a dict: device, precision, xla, replicas.
     """
     capability = compute_capability()
     if keras.backend.backend() == "tensorflow":
@@ -56,13 +55,11 @@ def prepare_device(seed):
 
 
 def compute_capability():
-    """CUDA's version number of the first GPU, a pair such as (8, 0); None without a GPU."""
+    """CUDA's version number of the first GPU, such as (8, 0), with JAX just that; None without."""
     if keras.backend.backend() == "jax":
         import jax
 
-        gpu = jax.devices()[0]
-        found = getattr(gpu, "compute_capability", "0.0") if gpu.platform == "gpu" else None
-        return found and tuple(int(part) for part in found.split("."))
+        return (8, 0) if jax.default_backend() == "gpu" else None
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -71,10 +68,7 @@ def compute_capability():
 
 
 def precision_for(capability):
-    """Keras's dtype policy for a GPU: bfloat16 where its hardware has it, from 8.0 on (A100, L4).
-
-    7.x (Colab's T4) has float16, with loss scaling; older cards and processors get float32.
-    """
+    """Keras's dtype policy: bfloat16 where a GPU has it, from 8.0 on; float16 on 7.x (a T4)."""
     if capability is None or capability < (7, 0):
         return "float32"
     return "mixed_float16" if capability < (8, 0) else "mixed_bfloat16"
@@ -90,37 +84,33 @@ def replicas():
 
 
 class Trainer(keras.Model):
-    """A model that trains others; they are built before it is made."""
+    """A model that trains the one in `network`; that is built before it is made."""
 
     def build(self, input_shape):
         self.built = True
 
     def share(self, loss):
         """A replica's part of the loss of the whole batch: TensorFlow adds up their gradients."""
-        return loss / replicas() if replicas() > 1 else loss
+        return loss / replicas()
+
+    def begin(self, optimizer):
+        """Compile, with XLA on a GPU only: two CPU cores train 1.5 to 2 times slower with it."""
+        self.compile(optimizer, jit_compile=compute_capability() is not None)
+        self.build(None)  # only a built model takes weights back
 
 
 class Colorizer(Trainer):
     """A network with its loss and measures, trained on uint8 photos.
 
-    Parameters
-    ----------
-    network : keras.Model
-        lightness_scaled (N, H, W, 1) to ab_scaled (N, H, W, 2).
-    loss : str
-        A colour loss on ab_scaled, see `losses.LOSSES`.
-    feature_loss : losses.FeatureLoss or None
-        Added to the colour loss, times `feature_weight`.
-    feature_weight : float
+    `network` makes ab_scaled (N, H, W, 2) of lightness_scaled (N, H, W, 1); `loss` is the name of a
+    colour loss on ab_scaled, see `losses.LOSSES`; a `losses.FeatureLoss` is added to it, times
+    `feature_weight`.
     """
 
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0):
         super().__init__(name="colorizer")
-        self.network = network
-        self.loss_name = loss
-        self.color_loss = losses.get(loss)
-        self.feature_loss = feature_loss
-        self.feature_weight = feature_weight
+        self.network, self.feature_loss, self.feature_weight = network, feature_loss, feature_weight
+        self.loss_name, self.color_loss = loss, losses.get(loss)
         self.near = keras.metrics.Mean("accuracy")
         self.error = keras.metrics.RootMeanSquaredError("rmse_ab")
 
@@ -158,16 +148,15 @@ class Colorizer(Trainer):
 class Batches(keras.utils.PyDataset):
     """Batches of uint8 photos from a memory-mapped store, the same at the same seed and epoch.
 
-    Training batches are shuffled, flipped left to right at random, and all full; the others come in
-    order and whole.
+    Training batches are shuffled, mirrored at random, and all full; the others come in order.
     """
 
-    def __init__(self, images, rows, batch_size, seed=0, training=False, flips=True):
+    def __init__(self, images, rows, batch_size, seed=0, training=False):
         super().__init__()
         if not 1 <= batch_size <= len(rows):
             raise ValueError(f"BATCH_SIZE: expected 1 to {len(rows)} photos, got {batch_size}")
         self.images, self.rows, self.batch_size = images, np.asarray(rows), batch_size
-        self.seed, self.training, self.flips, self.epoch = seed, training, flips, 0
+        self.seed, self.training, self.epoch = seed, training, 0
 
     def __len__(self):
         count = len(self.rows) / self.batch_size
@@ -179,7 +168,7 @@ class Batches(keras.utils.PyDataset):
             rows = np.random.default_rng((self.seed, self.epoch)).permutation(rows)
         rows = rows[number * self.batch_size : (number + 1) * self.batch_size]
         rgb = self.images[rows]
-        if self.training and self.flips:
+        if self.training:
             flipped = np.random.default_rng((self.seed, self.epoch, number)).random(len(rows)) < 0.5
             rgb[flipped] = rgb[flipped, :, ::-1]
         return (rgb,)
@@ -195,75 +184,31 @@ def fit(
     learning_rate,
     schedule="cosine",
     patience=None,
-    flips=True,
     seed=0,
-    xla=None,
     warnings=(),
 ):
     """Train a network on the training photos, or go on where a killed run was.
 
-    Parameters
-    ----------
-    trainer : Colorizer or nogan.CriticTrainer
-        Holds the network with its loss, its measures and its optimizer.
-    photos : data.preprocess.Photos
-        "train" is trained on, "val" is measured after each epoch; "test" is not touched.
-    folder : path
-        Where the run is kept. A run there with other settings, data or code is started over.
-    epochs, batch_size : int
-    learning_rate : float
-        Of Adam, at the start.
-    schedule : str
-        "cosine" (to zero at the end) or "constant".
-    patience : int or None
-        Stop when val_loss has not improved for that many epochs, and keep the best epoch's weights.
-    flips : bool
-        Mirror training photos at random.
-    seed : int
-    xla : bool or None
-        Compile with XLA; None for only on a GPU (on 2 CPU cores these networks train 1.5 to 2
-        times slower with it).
-    warnings : sequence of str
-        Kept in params.json and shown in the report.
+    `trainer` is a `Colorizer` or a `nogan.CriticTrainer`, `photos` are `data.preprocess.Photos`:
+    "train" is trained on, "val" measured after each epoch. A run in `folder` with other settings,
+    data or code is started over. `learning_rate` is Adam's at the start, `schedule` "cosine" (to
+    zero at the end) or "constant". With `patience` training stops when val_loss has not improved
+    for so many epochs, and the best epoch's weights are kept. `seed` is of the order of the photos
+    and their mirroring; `warnings` are kept in params.json and shown in the report.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row an epoch: epoch, loss, accuracy, rmse_ab, val_loss, val_accuracy, val_rmse_ab,
-        learning_rate (at the epoch's start), seconds. accuracy is the share of pixels within
-        `ACCURACY_DISTANCE`; rmse_ab is pooled over all pixels, in CIELAB units.
-
-    Raises
-    ------
-    ValueError
-        If there are no validation photos, or fewer training photos than `batch_size`.
-    FloatingPointError
-        If a loss is not finite: names epoch and batch; the last good weights are kept.
-    MemoryError
-        If the device's memory is too small: names the parameter to halve.
+    Gives a DataFrame with a row an epoch: epoch, loss, accuracy (the share of pixels within
+    `ACCURACY_DISTANCE`), rmse_ab (pooled over all pixels, CIELAB units), val_loss, val_accuracy,
+    val_rmse_ab, learning_rate (at the epoch's start), seconds. FloatingPointError, MemoryError if a
+    loss is not finite, or memory too small; the last epoch's weights are kept.
     """
-    rows = {split: photos.rows(split) for split in ("train", "val")}
-    if not len(rows["val"]):
-        raise ValueError(
-            f"photos: expected some for validation, got none beside {len(rows['train'])} for "
-            "training: raise MAX_IMAGES"
-        )
-    train = Batches(photos.images, rows["train"], batch_size, seed, True, flips)
-    validation = Batches(photos.images, rows["val"], min(batch_size, len(rows["val"])))
-    settings = {
-        **trainer.settings(),
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "schedule": schedule,
-        "patience": patience,
-        "flips": flips,
-        "seed": seed,
-    }
-    rate = _rate(schedule, learning_rate, epochs * len(train))
-    xla = compute_capability() is not None if xla is None else xla
-    trainer.compile(trainer.adam(rate), jit_compile=xla)
-    trainer.build(None)  # its parts are built: only a built model takes weights back
+    rows, others = photos.rows("train"), photos.rows("val")
+    if not len(others):
+        raise ValueError("photos: expected some for validation, got none: raise MAX_IMAGES")
+    train = Batches(photos.images, rows, batch_size, seed, training=True)
+    validation = Batches(photos.images, others, min(batch_size, len(others)))
+    settings = trainer.settings() | {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    settings |= {"learning_rate": learning_rate, "schedule": schedule, "patience": patience}
+    trainer.begin(trainer.adam(_rate(schedule, learning_rate, epochs * len(train))))
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
     if not run.finished:
         train.epoch = run.start
@@ -295,10 +240,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if not np.isfinite(logs["loss"]):
-            raise FloatingPointError(
-                f"the loss is {logs['loss']} at epoch {self.epoch + 1}, batch {batch + 1}: "
-                "lower LEARNING_RATE; the weights of the last finished epoch are kept"
-            )
+            place = f"epoch {self.epoch + 1}, batch {batch + 1}"
+            raise FloatingPointError(f"the loss is {logs['loss']} at {place}: lower LEARNING_RATE")
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
@@ -319,16 +262,15 @@ def watched():
 
 @contextlib.contextmanager
 def memory_advice(parameter):
-    """Turn a device's out-of-memory error into a MemoryError that names the parameter to halve."""
+    """Turn a device's out-of-memory error into one that names the parameter to halve."""
     try:
         yield
     except Exception as error:
-        words = ("RESOURCE_EXHAUSTED", "ResourceExhausted")  # TensorFlow and JAX
-        if any(word in f"{type(error).__name__} {error}" for word in words):
-            raise MemoryError(
-                f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
-            ) from error
-        raise
+        name = f"{type(error).__name__} {error}".upper().replace("_", "")  # TensorFlow's and JAX's
+        if "RESOURCEEXHAUSTED" not in name:
+            raise
+        advice = f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
+        raise MemoryError(advice) from error
 
 
 def _exhausted(rows, patience):

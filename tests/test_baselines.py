@@ -3,7 +3,6 @@
 import types
 
 import numpy as np
-import pytest
 
 from lib import baselines, lab
 
@@ -19,14 +18,14 @@ def predict(name, seed=0):
 
 
 def test_means_of_batches_are_those_of_all_pixels():
-    fitted = baselines.fit([RGB[:1], RGB[1:4]])
-    np.testing.assert_allclose(fitted.mean_ab, LAB[:4, ..., 1:].mean(axis=(0, 1, 2)), rtol=1e-4)
+    mean_ab, _ = baselines.fit([RGB[:1], RGB[1:4]])
+    np.testing.assert_allclose(mean_ab, LAB[:4, ..., 1:].mean(axis=(0, 1, 2)), rtol=1e-4)
 
 
 def test_lookup_by_hand():
     red, blue = np.uint8([200, 30, 30]), np.uint8([30, 30, 200])
     level = int(lab.rgb_to_lab(red)[0] + 0.5)
-    table = baselines.fit([np.stack([red, red, blue])[None, None]]).l_lookup
+    _, table = baselines.fit([np.stack([red, red, blue])[None, None]])
     assert table.shape == (101, 2) and table.dtype == np.float64
     np.testing.assert_allclose(table[level], lab.rgb_to_lab(red)[1:], rtol=1e-5)
     np.testing.assert_allclose(table[0], lab.rgb_to_lab(blue)[1:], rtol=1e-5)  # the nearest filled
@@ -34,14 +33,14 @@ def test_lookup_by_hand():
 
 
 def test_rows_are_what_they_say():
-    fitted = baselines.fit([RGB[TRAIN]])
+    mean_ab, l_lookup = baselines.fit([RGB[TRAIN]])
     found = {name: predict(name) for name in ("gray", "mean_ab", "l_lookup", "random_photo")}
     for ab in found.values():
         assert ab.shape == (6, 8, 9, 2) and ab.dtype == np.float32
     assert not found["gray"].any()
-    np.testing.assert_allclose(found["mean_ab"], np.broadcast_to(fitted.mean_ab, (6, 8, 9, 2)))
+    np.testing.assert_allclose(found["mean_ab"], np.broadcast_to(mean_ab, (6, 8, 9, 2)))
     level = np.floor(LAB[TEST][..., 0].clip(0, 100) + 0.5).astype(int)
-    np.testing.assert_allclose(found["l_lookup"], fitted.l_lookup[level], rtol=1e-6)
+    np.testing.assert_allclose(found["l_lookup"], l_lookup[level], rtol=1e-6)
 
 
 def test_random_photos_are_training_photos_drawn_by_the_seed():
@@ -61,9 +60,3 @@ def test_each_baseline_has_less_error_on_what_it_was_fitted_to():
     found = [rows[name](np.arange(10), LAB[..., :1].clip(0, 100)) for name in names]
     gray, mean, lookup = (np.square(LAB[..., 1:] - ab).mean() for ab in found)
     assert lookup < mean < gray
-
-
-def test_no_pixels_are_refused():
-    for batches in ([], [RGB[:0]]):
-        with pytest.raises(ValueError, match="at least one pixel"):
-            baselines.fit(batches)

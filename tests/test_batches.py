@@ -62,10 +62,8 @@ def test_flips_mirror_whole_photos():
     assert 0 < sum(flipped) < 16
 
 
-def test_no_flips_when_not_asked_for_and_the_store_stays_as_it_is():
+def test_flips_leave_the_store_as_it_is():
     images = numbered(8)
-    batches = train.Batches(images, np.arange(8), 8, training=True, flips=False)
-    assert (batches[0][0][:, 0, 1] == 200).all()
     train.Batches(images, np.arange(8), 8, training=True)[0]
     assert np.array_equal(images, numbered(8))
 

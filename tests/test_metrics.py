@@ -50,8 +50,12 @@ TRUE = RANDOM.integers(0, 256, (3, 12, 10, 3), dtype=np.uint8)
 PRED = np.clip(TRUE + RANDOM.integers(-30, 31, TRUE.shape), 0, 255).astype(np.uint8)
 AB_TRUE = np.asarray(lab.rgb_to_lab(TRUE))[..., 1:]
 AB_PRED = AB_TRUE + RANDOM.normal(0, 10, AB_TRUE.shape).astype(np.float32)
-RGB_MEASURES = [metrics.rmse_rgb, metrics.psnr, metrics.ssim, metrics.delta_e_2000]
+RGB_MEASURES = [metrics.rmse_rgb, metrics.ssim, metrics.delta_e_2000]
 AB_MEASURES = [metrics.rmse_ab, metrics.auc]
+
+
+def psnr(rgb_true, rgb_pred):
+    return metrics.psnr_of(metrics.rmse_rgb(rgb_true, rgb_pred))
 
 
 def flat(rgb, size=8):
@@ -95,7 +99,7 @@ def test_psnr_agrees_with_scikit_image():
     expected = [
         peak_signal_noise_ratio(t, p, data_range=255) for t, p in zip(TRUE, PRED, strict=True)
     ]
-    np.testing.assert_allclose(metrics.psnr(TRUE, PRED), expected)
+    np.testing.assert_allclose(psnr(TRUE, PRED), expected)
 
 
 def test_ssim_agrees_with_scikit_image():
@@ -133,13 +137,8 @@ def test_rmse_of_two_pixels():
 
 def test_black_against_white():
     assert metrics.rmse_rgb(flat(0), flat(255)) == 255
-    assert metrics.psnr(flat(0), flat(255)) == 0
+    assert psnr(flat(0), flat(255)) == 0
     np.testing.assert_allclose(metrics.delta_e_2000(flat(0), flat(255)), 100, atol=0.01)
-
-
-def test_psnr_is_a_function_of_rmse_for_one_photo():
-    expected = 20 * np.log10(255 / metrics.rmse_rgb(TRUE, PRED))
-    np.testing.assert_allclose(metrics.psnr(TRUE, PRED), expected)
 
 
 def test_colorfulness_is_signed():
@@ -160,7 +159,7 @@ def test_colorfulness_of_one_colour_has_no_variance():
 
 def test_identical_pictures():
     assert (metrics.rmse_rgb(TRUE, TRUE) == 0).all()
-    assert (metrics.psnr(TRUE, TRUE) == metrics.PSNR_CAP).all()
+    assert (psnr(TRUE, TRUE) == metrics.PSNR_CAP).all()
     np.testing.assert_allclose(metrics.ssim(TRUE, TRUE), 1)
     assert (metrics.delta_e_2000(TRUE, TRUE) == 0).all()
     assert (metrics.rmse_ab(AB_TRUE, AB_TRUE) == 0).all()
@@ -220,7 +219,7 @@ def test_one_pixel_is_measured():
     red, green, blue = true.ravel().astype(float)
     expected = 0.3 * np.hypot(red - green, (red + green) / 2 - blue)  # one pixel has no variance
     np.testing.assert_allclose(metrics.colorfulness(true), expected, rtol=1e-6)
-    assert metrics.delta_e_2000(true, true) == 0 and metrics.psnr(true, true) == 100
+    assert metrics.delta_e_2000(true, true) == 0 and psnr(true, true) == 100
     assert metrics.auc(AB_TRUE[:1, :1, :1], AB_TRUE[:1, :1, :1]) == 100
 
 
@@ -293,7 +292,7 @@ def test_bad_ab_is_refused(measure):
         measure(AB_TRUE, broken)
     with pytest.raises(ValueError, match="ab_true: expected finite"):
         measure(broken, AB_PRED)
-    with pytest.raises(ValueError, match="ab_pred: expected a float"):
+    with pytest.raises(ValueError, match="ab_pred: expected dtype float"):
         measure(AB_TRUE, AB_PRED.astype(int))
     with pytest.raises(ValueError, match="ab_pred: expected .N"):
         measure(AB_TRUE, AB_PRED[..., :1])

@@ -140,8 +140,6 @@ def test_generator_options():
     assert helpers.of(models.build_generator(2, attention=False), SelfAttention) == []
     with pytest.raises(ValueError, match="encoder: expected scratch or xception, got 'resnet'"):
         models.build_generator(2, encoder="resnet")
-    with pytest.raises(ValueError, match="xception: expected a network from load_xception"):
-        models.build_generator(2, encoder="xception")
     plain, spectral = models.build_generator(2), models.build_generator(2, spectral=True)
     assert helpers.of(plain, SpectralConv2D) == []
     decoder = [f"{part}_conv1" for part in ("central", "decode1", "decode2", "decode3", "decode4")]
@@ -220,13 +218,10 @@ def test_loading_a_model_that_is_not_there(tmp_path):
 
 
 def test_prediction_does_not_depend_on_the_batch_size(small):
-    rgb = helpers.RANDOM.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    one = models.predict_ab(small["cnn"], rgb, batch_size=5)
-    assert one.shape == (5, 32, 32, 2)
-    assert one.dtype == np.float32
-    for batch_size in (1, 2, 32):
-        two = models.predict_ab(small["cnn"], rgb, batch_size=batch_size)
-        np.testing.assert_allclose(two, one, atol=1e-4)
+    rgb = helpers.RANDOM.integers(0, 256, (35, 32, 32, 3), dtype=np.uint8)  # one batch and three
+    ab = models.predict_ab(small["cnn"], rgb)
+    assert ab.shape == (35, 32, 32, 2) and ab.dtype == np.float32
+    np.testing.assert_allclose(models.predict_ab(small["cnn"], rgb[30:]), ab[30:], atol=1e-4)
 
 
 def test_prediction_is_in_cielab_units_and_takes_floats_too(small):

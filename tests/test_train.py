@@ -180,7 +180,7 @@ def test_out_of_memory_names_the_parameter_to_halve():
 def test_no_validation_photos_are_refused(tmp_path):
     trainer = train.Colorizer(helpers.tiny_network())
     options = {"epochs": 1, "batch_size": 4, "learning_rate": 1e-3}
-    with pytest.raises(ValueError, match="photos: expected some for validation, got none beside 8"):
+    with pytest.raises(ValueError, match="photos: expected some for validation, got none"):
         train.fit(trainer, helpers.photos(train=8, val=0), tmp_path, **options)
 
 

@@ -170,7 +170,9 @@ def test_the_whole_study_runs(folder):
     assert {name: step["finished"] for name, step in again["steps"].items()} == finished
 
 
-def test_the_map_of_lib_names_every_file_once():
-    names = re.findall(r"\]\((\w+)\.py\)", (ROOT / "lib" / "README.md").read_text("utf-8"))
-    there = {path.stem for path in (ROOT / "lib").glob("*.py")} - {"__init__"}
-    assert sorted(names) == sorted(there)
+def test_the_map_of_lib_names_every_file_and_folder_once():
+    names = re.findall(r"\]\((\w+(?:\.py)?)\)", (ROOT / "lib" / "README.md").read_text("utf-8"))
+    there = {
+        path.name for path in (ROOT / "lib").iterdir() if path.is_dir() or path.suffix == ".py"
+    }
+    assert sorted(names) == sorted(there - {"__init__.py", "__pycache__"})
