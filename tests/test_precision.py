@@ -8,7 +8,7 @@ import pytest
 from lib import losses, models, nogan, train
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
-CASES = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "features", "critic")
+CASES = ("cnn", "autoencoder", "xception", "xception_skips", "generator", "critic")
 
 
 @pytest.fixture(params=[(policy, xla) for policy in POLICIES for xla in (False, True)], ids=str)
@@ -33,7 +33,7 @@ def trainer_of(case):
     network = build.get(case, lambda: models.build_generator(2, spectral=True))()
     if case == "critic":
         return nogan.CriticTrainer(models.build_critic(2), network)
-    features = losses.FeatureLoss(xception) if case == "features" else None
+    features = losses.FeatureLoss(xception) if case == "generator" else None
     return train.Colorizer(network, "mae", features)
 
 
@@ -45,7 +45,8 @@ def stays(path):
 @pytest.mark.parametrize("case", CASES)
 def test_every_trained_weight_learns_and_the_loss_is_finite(case, settings):
     trainer = trainer_of(case)
-    trainer.compile(trainer.adam(1e-2), jit_compile=settings[1])
+    plain = keras.optimizers.SGD(1.0)  # compiled in half of Adam's time
+    trainer.compile(plain, jit_compile=settings[1])
     photos = helpers.patches(4, 40)
     trainer(photos[:1])
     before = helpers.values(trainer.network)
@@ -59,7 +60,7 @@ def test_every_trained_weight_learns_and_the_loss_is_finite(case, settings):
 
 def test_the_joint_phase_moves_both_and_keeps_the_average(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(nogan, "CRITIC_THRESHOLD", np.inf)
-    generator, critic = models.build_generator(2), models.build_critic(2)
+    generator, critic = helpers.tiny_network(), helpers.tiny_critic()
     before = [helpers.values(network) for network in (generator, critic)]
     averages, averaged = [], nogan._averaged
 
@@ -78,7 +79,7 @@ def test_the_joint_phase_moves_both_and_keeps_the_average(settings, tmp_path, mo
     assert np.isfinite(log[["rmse_ab", "colorfulness_ratio"]]).all(axis=None)
     assert np.isfinite(log.generator_loss.iloc[-1])
     for values, network in zip(before, (generator, critic), strict=True):
-        assert any("output" in path for path in helpers.moved(values, helpers.values(network)))
+        assert helpers.moved(values, helpers.values(network))
     if log.chosen.iloc[-1]:  # what was kept is the average, not the last weights
         assert helpers.moved(averages[-1], helpers.values(generator))
 
@@ -94,8 +95,8 @@ def test_predictions_and_files_are_in_32_bits_whatever_a_network_was_trained_in(
     np.testing.assert_allclose(ab, models.predict_ab(plain, rgb), atol=1e-4)
     models.save(network, tmp_path / "model.keras")
     again = models.load(tmp_path / "model.keras")
-    black = np.zeros((1, 32, 32, 1))
-    np.testing.assert_allclose(np.asarray(again(black)), np.asarray(plain(black)), atol=1e-6)
+    given = helpers.lightness(1, 32, 32)
+    np.testing.assert_allclose(np.asarray(again(given)), np.asarray(plain(given)), atol=1e-6)
     assert {layer.compute_dtype for layer in network.layers[1:]} == {"bfloat16", "float32"}
 
 
