@@ -90,7 +90,8 @@ def tiny_network():
     lightness = keras.Input((None, None, 1))
     x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(lightness)
     x = keras.layers.BatchNormalization(momentum=0.9)(x)
-    return keras.Model(lightness, keras.layers.Conv2D(2, 3, padding="same", name="output_ab")(x))
+    output = keras.layers.Conv2D(2, 3, padding="same", dtype="float32", name="output_ab")
+    return keras.Model(lightness, output(x))
 
 
 def tiny_critic():
@@ -102,7 +103,7 @@ def tiny_critic():
     inputs = [keras.Input((None, None, channels)) for channels in (1, 2)]
     x = keras.layers.Concatenate()(inputs)
     x = keras.layers.Dropout(0.2)(SpectralConv2D(4, 4, 2, activation="relu")(x))
-    return keras.Model(inputs, SpectralConv2D(1, 3)(x))
+    return keras.Model(inputs, SpectralConv2D(1, 3, dtype="float32")(x))
 
 
 def fit_tiny(folder, epochs=3, network=tiny_network, **options):

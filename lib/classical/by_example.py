@@ -1,17 +1,17 @@
 """Colour from one example photo, without learning: Reinhard et al. 2001, Welsh et al. 2002.
 
-The paper's section II sorts colorization by what is given: scribbles (`lib.scribbles`), an example
-(here), or many photos (the networks). Both methods here work in the space l, alpha, beta of
-Ruderman et al. (1998), in which the channels of natural photos are nearly uncorrelated: logarithms
-of the eye's three cone responses, turned to lightness (l), yellow against blue (alpha) and red
-against green (beta). `to_ruderman` and `to_ab` are Reinhard's equations 3 to 9, with the white
-point of sRGB, so that grey has alpha = beta = 0 exactly.
+The paper's section II sorts colorization by what is given: scribbles (`lib.classical.scribbles`),
+an example (here), or many photos (the networks). Both methods here work in the space l, alpha, beta
+of Ruderman et al. (1998), in which the channels of natural photos are nearly uncorrelated:
+logarithms of the eye's three cone responses, turned to lightness (l), yellow against blue (alpha)
+and red against green (beta). `to_ruderman` and `to_ab` are Reinhard's equations 3 to 9, with the
+white point of sRGB, so that grey has alpha = beta = 0 exactly.
 
 Both give alpha and beta, and the photo keeps its own L: alpha and beta make the chromaticity, and
 L the luminance. Where a photo and its example are compared, both are compared as grey photos, by
 the l of a grey of their luminance: no more is known of the photo.
 
-Conventions of `lib.baselines`: L in 0..100, (H, W, 1) or (N, H, W, 1); ab in CIELAB units, float32.
+Conventions: one photo at a time; L in 0..100, (H, W, 1); ab in CIELAB units, float32.
 
 References
 ----------
@@ -21,15 +21,11 @@ Transferring color to greyscale images, ACM Transactions on Graphics 21(3), 277-
 T. Cronin, C. Chiao (1998), Statistics of cone responses to natural images, JOSA A 15(8).
 """
 
-import math
-
 import numpy as np
 from scipy import ndimage, spatial
 
-from lib import lab, pixels
-from lib.classical import halved
-from lib.classical.scribbles import SHARE, checked_lightness, draw, levin
-from lib.shared import once
+from lib import lab
+from lib.classical.scribbles import checked_lightness
 
 # XYZ, each divided by the white point's -> cone responses L, M, S (Reinhard, equation 3).
 XYZ_TO_LMS = np.array([[0.3897, 0.6890, -0.0787], [-0.2298, 1.1834, 0.0464], [0.0, 0.0, 1.0]])
@@ -42,10 +38,6 @@ DARKEST = 1 / 255 / 12.92  # least cone response whose logarithm is taken: the f
 SWATCHES = 6  # Reinhard: layers of equal area, from dark to bright
 SAMPLES = 200  # Welsh: pixels of the example that are compared with, about
 WINDOW = 5  # Welsh: pixels a side of the neighbourhood
-THUMB, BINS = 8, 16  # cells a side, and histogram steps, of the descriptor
-BATCH = 64  # photos at once
-HALVED_FROM = 128  # pixels a side of photos for which Levin's rows are solved at half the size
-GIVEN_HINTS = ("levin",)  # rows of the table that are given true colours of the photo itself
 
 
 def reinhard(lightness, example, swatches=SWATCHES):
@@ -62,16 +54,16 @@ def reinhard(lightness, example, swatches=SWATCHES):
 
     Parameters
     ----------
-    lightness : array (H, W, 1) or (N, H, W, 1)
+    lightness : array (H, W, 1)
         L in 0..100.
-    example : array (H', W', 3) or (N, H', W', 3)
-        RGB, uint8 or float in [0, 1]; one a photo.
+    example : array (H', W', 3)
+        RGB, uint8 or float in [0, 1].
     swatches : int
         1 or more.
 
     Returns
     -------
-    array (H, W, 2) or (N, H, W, 2), float32
+    array (H, W, 2), float32
         ab in CIELAB units.
 
     Raises
@@ -79,14 +71,23 @@ def reinhard(lightness, example, swatches=SWATCHES):
     ValueError
         For other shapes, L outside 0..100, or no swatch.
     """
-    lightness, example, single = _pairs(lightness, example)
-    if not 1 <= swatches <= min(lightness[0].size, example[0].size // 3):
+    lightness, example_lab = _checked(lightness, example)
+    if not 1 <= swatches <= min(lightness.size, example_lab[..., 0].size):
         raise ValueError(f"swatches: expected 1 up to the number of pixels, got {swatches}")
-    ab = _reinhard(lightness, _to_lab(example), swatches)
-    return ab[0] if single else ab
+    own = gray_l(lightness).ravel()
+    dark_to_bright = np.argsort(example_lab[..., 0], axis=None)
+    alpha_beta = to_ruderman(example_lab).reshape(-1, 3)[dark_to_bright, 1:]
+    colors = np.array([layer.mean(axis=0) for layer in np.array_split(alpha_beta, swatches)])
+
+    layers = np.array_split(np.sort(own), swatches)
+    mean, spread = np.array([[layer.mean(), layer.std()] for layer in layers]).T
+    distance = np.abs(own[:, None] - mean) / np.maximum(spread, 1e-3)
+    weights = 1 / np.maximum(distance, 1e-3)
+    mixed = weights @ colors / weights.sum(axis=1, keepdims=True)
+    return to_ab(mixed.reshape(*lightness.shape[:2], 2), lightness)
 
 
-def welsh(lightness, example, seeds=0, samples=SAMPLES):
+def welsh(lightness, example, seed=0, samples=SAMPLES):
     """Colour from the example's pixel of most similar luminance and texture.
 
     The paper's three steps. The example's l is stretched and moved so that its mean and standard
@@ -99,143 +100,41 @@ def welsh(lightness, example, seeds=0, samples=SAMPLES):
     ----------
     lightness, example
         As of `reinhard`.
-    seeds : int, or one a photo: an int or a sequence of int
+    seed : int or sequence of int
         Of the samples, 0 or greater.
     samples : int
         1 or more; the grid has as many cells, about.
 
     Returns
     -------
-    array (H, W, 2) or (N, H, W, 2), float32
+    array (H, W, 2), float32
         ab in CIELAB units.
 
     Raises
     ------
     ValueError
-        For other shapes, L outside 0..100, other than one seed a photo, or no sample.
+        For other shapes, L outside 0..100, or no sample.
     """
-    lightness, example, single = _pairs(lightness, example)
-    if single or isinstance(seeds, int | np.integer):
-        seeds = [seeds] * len(lightness)
-    if len(seeds) != len(lightness):
-        raise ValueError(f"seeds: expected one for each of {len(lightness)}, got {len(seeds)}")
+    lightness, example_lab = _checked(lightness, example)
     if samples < 1:
         raise ValueError(f"samples: expected 1 or more, got {samples}")
-    ab = _welsh(lightness, _to_lab(example), seeds, samples)
-    return ab[0] if single else ab
-
-
-def descriptor(lightness):
-    """What photos are compared by when an example is looked for: composition and tones, no colour.
-
-    Parameters
-    ----------
-    lightness : array (N, H, W, 1)
-        L in 0..100, 8 pixels a side or more.
-
-    Returns
-    -------
-    array (N, 80), float32
-        L / 100 of 8 x 8 cells, and the cumulative histogram of L in 16 steps, scaled so that the
-        squared distance of two descriptors is half the mean over cells plus half that over steps.
-    """
-    lightness = checked_lightness(lightness)
-    if lightness.ndim != 4 or min(lightness.shape[1:3]) < THUMB:
-        raise ValueError(f"lightness: expected (N, H, W, 1), 8 a side, got {lightness.shape}")
-    values = np.clip(lightness[..., 0].astype(np.float32) / 100, 0, 1)
-    steps = np.minimum(values.reshape(len(values), -1) * BINS, BINS - 1).astype(np.int64)
-    tones = np.cumsum([np.bincount(row, minlength=BINS) for row in steps], axis=1) / steps.shape[1]
-    cells = values
-    for axis in (1, 2):
-        edges = np.arange(THUMB + 1) * cells.shape[axis] // THUMB
-        sums = np.add.reduceat(cells, edges[:-1], axis=axis)
-        cells = sums / np.diff(edges).reshape([-1 if number == axis else 1 for number in range(3)])
-    parts = cells.reshape(len(cells), -1) / THUMB, tones / BINS**0.5
-    return np.concatenate(parts, axis=1).astype(np.float32) / 2**0.5
-
-
-def examples(photos, rows):
-    """For each photo the training photo whose descriptor is nearest; never the photo itself.
-
-    Parameters
-    ----------
-    photos : preprocess.Photos
-    rows : array (N,) of int
-        Of `photos.images`.
-
-    Returns
-    -------
-    array (N,) of int
-        Rows of training photos.
-    """
-    rows, known = np.asarray(rows), photos.rows("train")
-    theirs, ours = _descriptors(photos, known), _descriptors(photos, rows)
-    # The largest of 2 x.y - y.y is the smallest (x - y)^2.
-    likeness = 2 * ours @ theirs.T - np.square(theirs).sum(axis=1)
-    likeness[rows[:, None] == known] = -np.inf
-    return known[likeness.argmax(axis=1)]
-
-
-def predictors(photos, rows, seed=0, scribbles=SHARE):
-    """The classical rows of the table: reinhard, welsh, levin.
-
-    The first two are given the nearest training photo (`examples`). The third is given hints that
-    no other row has: the true colours of some random pixels of the very photo. Photos of 128 pixels
-    a side or more are solved at half the size (`lib.halved`), in a quarter of the time.
-
-    Parameters
-    ----------
-    photos : preprocess.Photos
-    rows : array (N,) of int
-        The photos that will be measured.
-    seed : int
-        Of Welsh's samples and of the scribbles; with the photo's row it fixes them, whatever else
-        is measured.
-    scribbles : float
-        Of the pixels, above 0 up to 1.
-
-    Returns
-    -------
-    dict of name -> function
-        Each takes a part of `rows` and their L, (n, H, W, 1), and gives ab in CIELAB units,
-        float32 (n, H, W, 2).
-    """
-    example_of = dict(zip(np.asarray(rows).tolist(), examples(photos, rows).tolist(), strict=True))
-
-    solve = halved.levin if photos.image_size >= HALVED_FROM else levin
-
-    @once  # for both methods
-    def lab_of_examples(part):
-        return pixels.to_lab(photos.images[[example_of[row] for row in part.tolist()]])
-
-    def by_levin(part, lightness):
-        given = np.stack([draw(lightness.shape[1:3], scribbles, [seed, row]) for row in part])
-        ab = np.zeros((*given.shape, 2), np.float32)
-        ab[given] = _to_lab(photos.images[part][given])[:, 1:]
-        return solve(lightness, given, ab)
-
-    return {
-        "reinhard": lambda part, lightness: _reinhard(lightness, lab_of_examples(part), SWATCHES),
-        "welsh": lambda part, lightness: _welsh(
-            lightness, lab_of_examples(part), [[seed, row] for row in part], SAMPLES
-        ),
-        "levin": by_levin,
-    }
+    own, other = gray_l(lightness), gray_l(example_lab[..., :1])
+    remapped = (other - other.mean()) * (own.std() / max(other.std(), 1e-6)) + own.mean()
+    chosen = _jittered(other.shape, samples, seed)
+    colors = to_ruderman(example_lab[chosen])[:, 1:]
+    _, nearest = spatial.cKDTree(_features(remapped)[chosen]).query(_features(own))
+    return to_ab(colors[nearest], lightness)
 
 
 def to_ruderman(values):
     """CIELAB (..., 3) to l, alpha, beta (..., 3), float32: Reinhard's equations 3, 5 and 6."""
-    values = np.asarray(values, np.float32)
-    y = (values[..., 0] + 16) / 116
-    f = np.stack([y + values[..., 1] / 500, y, y - values[..., 2] / 200], axis=-1)
-    cones = _light(f) @ XYZ_TO_LMS.T.astype(np.float32)
+    cones = lab.lab_to_xyz(values) @ XYZ_TO_LMS.T.astype(np.float32)
     return np.log10(np.maximum(cones, DARKEST)) @ LMS_TO_RUDERMAN.T.astype(np.float32)
 
 
 def gray_l(lightness):
     """l of the grey of L (..., 1): float32 (...). It has alpha = beta = 0."""
-    luminance = _luminance(np.asarray(lightness, np.float32)[..., 0])
-    return 3**0.5 * np.log10(np.maximum(luminance, DARKEST))
+    return to_ruderman(_gray(lightness))[..., 0]
 
 
 def to_ab(alpha_beta, lightness):
@@ -244,85 +143,35 @@ def to_ab(alpha_beta, lightness):
     Equations 8 and 9: alpha and beta give the ratios of the cone responses, and L the luminance.
     What sRGB cannot show is mixed with the grey of that luminance until it can.
     """
-    given = np.asarray(alpha_beta, np.float32)
-    logs = LMS_TO_RUDERMAN[1:].T.astype(np.float32) @ given.reshape(-1, 2).T
-    xyz = np.linalg.inv(XYZ_TO_LMS).astype(np.float32) @ np.exp(np.float32(math.log(10)) * logs)
-    gray = _luminance(np.asarray(lightness, np.float32)).reshape(1, -1)
-    xyz *= gray / xyz[1]
-    linear = np.linalg.inv(lab.RGB_TO_XYZ / lab.WHITE[:, None]).astype(np.float32) @ xyz
-    away = linear - gray
+    cones = 10 ** (np.asarray(alpha_beta) @ LMS_TO_RUDERMAN[1:])
+    xyz = (cones @ np.linalg.inv(XYZ_TO_LMS).T).astype(np.float32)
+    gray = lab.lab_to_xyz(_gray(lightness))
+    xyz *= gray / xyz[..., 1:2]
+    away = lab.xyz_to_linear(xyz) - gray
     limit = np.where(away > 0, 1 - gray, -gray)
     room = np.divide(limit, away, out=np.ones_like(away), where=np.abs(away) > 1e-7)
-    xyz = gray + np.clip(room.min(axis=0), 0, 1) * (xyz - gray)
-    root = np.cbrt(np.maximum(xyz, lab.DELTA**3))
-    x, y, z = np.where(xyz > lab.DELTA**3, root, xyz / (3 * lab.DELTA**2) + 4 / 29)
-    return np.stack([500 * (x - y), 200 * (y - z)], axis=-1).reshape(given.shape)
+    share = np.clip(room.min(axis=-1, keepdims=True), 0, 1)
+    return lab.xyz_to_lab(gray + share * (xyz - gray))[..., 1:]
 
 
-def _reinhard(lightness, values, swatches):
-    """`reinhard` with examples in CIELAB, (N, H', W', 3)."""
-    found = np.empty((*lightness.shape[:3], 2), np.float32)
-    for photo, lab_values in enumerate(values):  # one by one: they stay in the cache
-        own = gray_l(lightness[photo]).ravel()
-        order = np.argsort(lab_values[..., 0], axis=None)
-        other = to_ruderman(lab_values.reshape(-1, 3))[order, 1:]
-        layers = np.array_split(np.sort(own), swatches)
-        colors = np.array([layer.mean(axis=0) for layer in np.array_split(other, swatches)])
-        mean, spread = np.array([[layer.mean(), layer.std()] for layer in layers]).T[..., None]
-        near = 1 / np.maximum(np.abs(own - mean) / np.maximum(spread, 1e-3), 1e-3)
-        mixed = (colors.T @ near / near.sum(axis=0)).T.reshape(found[photo].shape)
-        found[photo] = to_ab(mixed, lightness[photo])
-    return found
+def _gray(lightness):
+    """CIELAB (..., 3) of the grey of L (..., 1)."""
+    return np.concatenate([lightness, *[np.zeros_like(lightness)] * 2], axis=-1)
 
 
-def _welsh(lightness, values, seeds, samples):
-    """`welsh` with examples in CIELAB, (N, H', W', 3)."""
-    own, other = gray_l(lightness), gray_l(values[..., :1])
-    mean, spread = _statistics(own)
-    mean_other, spread_other = _statistics(other)
-    remapped = (other - mean_other) * (spread / np.maximum(spread_other, 1e-6)) + mean
-    features, known = _features(own), _features(remapped)
-    found = np.empty((*own.shape, 2), np.float32)
-    for photo, seed in enumerate(seeds):
-        chosen = _jittered(other.shape[1:], samples, seed)
-        colors = to_ruderman(values[photo][chosen])[..., 1:]
-        _, nearest = spatial.cKDTree(known[photo][chosen]).query(features[photo])
-        found[photo] = to_ab(colors[nearest], lightness[photo])
-    return found
-
-
-def _pairs(lightness, example):
-    """Both with a first axis of photos, and whether it was added."""
+def _checked(lightness, example):
+    """L (H, W, 1) as an array and the example in CIELAB, or a ValueError."""
     lightness, example = checked_lightness(lightness), np.asarray(example)
-    count = lightness.shape[:-3]
-    if example.ndim != lightness.ndim or example.shape[:-3] != count or example.shape[-1] != 3:
-        expected = (*count, "H", "W", 3)
-        raise ValueError(f"example: expected shape {expected}, got {example.shape}")
-    single = lightness.ndim == 3
-    return (lightness[None], example[None], True) if single else (lightness, example, False)
-
-
-def _luminance(lightness):
-    """Y, 0 to 1, of L."""
-    return _light((lightness + 16) / 116)
-
-
-def _light(f):
-    """X, Y or Z, each over the white point's, of CIELAB's cube-root scale."""
-    return np.where(f > lab.DELTA, f**3, 3 * lab.DELTA**2 * (f - 4 / 29))
-
-
-def _statistics(values):
-    """Mean and standard deviation of each photo, (N, 1, 1)."""
-    return values.mean(axis=(1, 2), keepdims=True), values.std(axis=(1, 2), keepdims=True)
+    if example.ndim != 3 or example.shape[-1] != 3:
+        raise ValueError(f"example: expected shape (H, W, 3), got {example.shape}")
+    return lightness, lab.rgb_to_lab(example)
 
 
 def _features(values):
-    """Welsh: l of (N, H, W), and its standard deviation in the window around: (N, H, W, 2)."""
+    """Welsh: l of (H, W), and its standard deviation in the window around: (H, W, 2)."""
     values = values.astype(np.float64)
-    window = (1, WINDOW, WINDOW)
-    mean = ndimage.uniform_filter(values, window)
-    variance = ndimage.uniform_filter(np.square(values), window) - np.square(mean)
+    mean = ndimage.uniform_filter(values, WINDOW)
+    variance = ndimage.uniform_filter(np.square(values), WINDOW) - np.square(mean)
     return np.stack([values, np.sqrt(np.maximum(variance, 0))], axis=-1)
 
 
@@ -335,16 +184,3 @@ def _jittered(shape, samples, seed):
     rows = (np.arange(down)[:, None] + random[0]) * (height / down)
     columns = (np.arange(across) + random[1]) * (width / across)
     return rows.astype(int).ravel(), columns.astype(int).ravel()
-
-
-def _descriptors(photos, rows):
-    """Descriptors of photos, from every n-th pixel, 64 or more a side."""
-    step = max(1, photos.image_size // 64)
-    parts = np.array_split(rows, -(-len(rows) // BATCH))
-    thinned = (photos.images[part][:, ::step, ::step] for part in parts)
-    found = [np.clip(_to_lab(rgb)[..., :1], 0, 100) for rgb in thinned]
-    return np.concatenate([descriptor(lightness) for lightness in found])
-
-
-def _to_lab(rgb):
-    return np.asarray(lab.rgb_to_lab(rgb))

@@ -1,42 +1,40 @@
-"""Colour photos and videos from the command line.
+"""Colour photos and films from the command line.
 
     python -m lib.colorize photo.jpg -o colored              colored/photo.jpg
     python -m lib.colorize scan.tif album -o out --compare   folders too; comparisons beside
-    python -m lib.colorize album.zip film.mp4 -o out         archives, videos, animated GIFs
+    python -m lib.colorize film.mp4 loop.gif -o out          films, animated GIFs
     python -m lib.colorize old.png -o new.png --study quick --model cnn --render-factor 8
 
-Without --study the network is that of results/flickr8k, or else the newest; without --model the
-best there that needs no download: gan, or else generator, cnn, xception_skips, xception,
-autoencoder. Photos are read, coloured and written some at a time on all processors; how many
-depends on their size, so that memory is bounded. Exit status: 0 done; 1 a file failed, a line says
-why; 2 a wrong argument or a missing file, one line; 130 interrupted.
+Without --study the network is the released one of results/flickr8k; without --model the best of the
+study: gan, or else the next before it in `models.NETWORKS`. A few photos at a time are read,
+coloured and written. Exit status: 0 done; 1 a file failed, a line says why; 2 a wrong argument or a
+missing file, one line; 130 interrupted.
 """
 
 import argparse
-import collections
+import datetime
 import logging
 import os
 import signal
 import sys
-import tempfile
 import warnings
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from lib import quiet_startup, released
+from lib import quiet_startup
 from lib.colorize import photo as colorize
 from lib.colorize import photo_files, photo_sources, video
-from lib.study.profiles import UsageError
+from lib.colorize.photo_sources import UsageError
+from lib.data import decode
+from lib.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
-REFERENCE = "flickr8k"  # the study that is preferred
-CHUNK = 16  # photos that are read before the network is asked
-CHUNK_PIXELS = 8 << 20  # of them
-IN_HAND = 32 << 20  # pixels of photos in memory, but for one photo that has more by itself
+RELEASED = "released.npz"  # see `released`
+REFERENCE = "flickr8k"  # the study whose released networks come with the project
+AT_ONCE = min(4, os.cpu_count())  # photos in memory
 
 
 def run():
@@ -50,11 +48,15 @@ def main(arguments=None, root=ROOT):
     try:
         options = _options(arguments)
         path = find_model(Path(root) / "results", options.study, options.model)
-        with tempfile.TemporaryDirectory(prefix="colorize-") as unpacked, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; what counts is said in `failures`
-            planned, broken = photo_sources.plan(options.photos, options.out, Path(unpacked))
-            files = [(job, _wanted(job, options)) for job in planned]
-            todo = [one for one in files if one[1]]
+            jobs, notes = photo_sources.plan(options.photos, options.out)
+            print(*notes, sep="\n", end="\n" if notes else "", flush=True)
+            places = photo_sources.comparisons(jobs) if options.compare else {}
+            files = [(job, job.result, places.get(job)) for job in jobs]
+            if not options.force:
+                files = [(job, *(None if _there(p) else p for p in ps)) for job, *ps in files]
+            todo = [one for one in files if any(one[1:])]
             if len(todo) < len(files):
                 left = len(files) - len(todo)
                 print(f"left alone, done before: {left} (--force does them again)", flush=True)
@@ -67,35 +69,32 @@ def main(arguments=None, root=ROOT):
         return 130
     if todo:
         print(f"coloured: {len(todo) - len(failures)} of {len(todo)}, in {options.out}", flush=True)
-    for failure in broken + failures:
+    for failure in failures:
         print(failure, file=sys.stderr)
-    return 1 if broken + failures else 0
+    return 1 if failures else 0
 
 
 def find_model(results, study=None, name=None):
-    """The file of a trained network: its model.keras, or else its released.keras.
+    """The file of a trained network.
 
-    Without `study` that of flickr8k, or else the newest. Without `name` the first of
-    `released.BEST_FIRST`, but one whose encoder must be downloaded only if there is no other.
-    Raises UsageError if there is none.
+    Of `study` its model.keras, or else its released network; without `study` that of the reference
+    study, released first. Without `name` the best network that is there. Raises UsageError if there
+    is none.
     """
-    found = {}
-    for file in (released.NAME, "model.keras"):  # the second takes the first one's place
-        found |= {p.parent: p for p in Path(results).glob(f"{study or '*'}/{name or '*'}/{file}")}
-    order = (name,) if name else released.BEST_FIRST
-    found, newest = [path for path in found.values() if path.parts[-2] in order], {}
-    for path in found:
-        newest[path.parts[-3]] = max(newest.get(path.parts[-3], 0), path.stat().st_mtime)
+    folder = Path(results) / (study or REFERENCE)
+    for given in (study, name):
+        if given is not None and given != Path(given).name:
+            raise UsageError(f"expected the name of a folder in results, got {given!r}")
+    with quiet_startup():
+        from lib.models import NETWORKS
 
-    def rank(path):
-        study, network = path.parts[-3:-1]
-        later = name is None and path.name == released.NAME and not released.works_offline(path)
-        return later, study != REFERENCE, -newest[study], order.index(network)
-
-    if not found:
-        wanted = f"{name or 'network'} in results/{study or ''}"
-        raise UsageError(f"no trained {wanted}: run `make report` first")
-    return min(found, key=rank)
+    files = ("model.keras", RELEASED) if study else (RELEASED, "model.keras")
+    for network in (name,) if name else reversed(NETWORKS):
+        for file in files:
+            if (folder / network / file).is_file():
+                return folder / network / file
+    wanted = f"{name or 'network'} in results/{folder.name}"
+    raise UsageError(f"no trained {wanted}: run `make report`, or choose another by --study")
 
 
 def load(path, xception="imagenet"):
@@ -107,132 +106,67 @@ def load(path, xception="imagenet"):
     try:
         with quiet_startup():
             from lib import models
+            from lib.colorize import released
 
-            kept = path.name == released.NAME
+            kept = path.name == RELEASED
             network = released.read(path, xception) if kept else models.load(path)
-        if isinstance(network.input_shape, tuple):
-            return network
-        raise ValueError("it takes more than a grey photo")  # the critic
-    except released.WeightsError as error:
-        raise UsageError(str(error)) from None
     except Exception as error:
         raise UsageError(f"{path}: not a model that colours: {_reason(error)}") from None
+    if not isinstance(network.input_shape, tuple):  # the critic
+        raise UsageError(f"{path}: not a model that colours: it takes more than a grey photo")
+    return network
 
 
-def color_files(files, network, choices=(None, 1.0, False), smoothing=video.SMOOTHING):
-    """Read, colour and write photos and videos; a bad one does not keep the others from it.
+def color_files(files, network, choices=(None, 1.0, False), smoothing=video.SMOOTHING, most=None):
+    """Read, colour and write photos and films; a bad one does not keep the others from it.
 
     Parameters
     ----------
-    files : list of (photo_sources.Job, dict)
-        The dict has the paths to write: "result", and "comparison" for a photo.
+    files : list of (photo_sources.Job, path or None, path or None)
+        What to make of each: the result, and the comparison of a photo.
     network : keras.Model
     choices : tuple
         render_factor, saturation and square of `colorize.colorize`.
     smoothing : float, 0 to 1
-        Of videos, see `video`.
+        Of films, see `video`.
+    most : int, optional
+        Pixels of a photo, see `decode.read`.
 
     Returns
     -------
     list of str
         A line for each file that failed, in the order of `files`.
     """
-    with tqdm(total=len(files), unit="photo", disable=None) as bar:
-        work = _Work(files, network, choices, smoothing, bar)
-        try:
-            for chunk, pixels in _chunks([job for job, _ in files]):
-                work.color(chunk, pixels)
-        finally:  # at an interrupt only what has begun is finished
-            work.threads.shutdown(cancel_futures=sys.exc_info()[0] is not None)
-    return [work.failures[number] for number in sorted(work.failures)]
+    failures, threads = {}, ThreadPoolExecutor(AT_ONCE)
 
+    def photo(job, result, comparison):
+        before, about = decode.read(job.source, most=most or decode.MOST)
+        colored = colorize.colorize(before, network, *choices)
+        if result:
+            photo_files.write(result, colored, about)
+        if comparison:
+            photo_files.write(comparison, photo_files.compare(before, colored))
+        return [f"only the first of {about['pictures']} pictures"] * (about["pictures"] > 1)
 
-class _Work:
-    """Photos on their way from file to file; a photo is named by its number in `files`."""
+    def film(job, result, _):
+        return video.color_film(job.source, result, network, *choices, smoothing)
 
-    def __init__(self, files, network, choices, smoothing, bar):
-        self.files, self.network, self.smoothing, self.bar = files, network, smoothing, bar
-        self.factor, self.saturation, self.square = choices
-        self.predict, self.failures = colorize.Predictor(network), {}
-        self.threads, self.in_hand = ThreadPoolExecutor(os.cpu_count()), collections.deque()
-
-    def color(self, chunk, pixels):
-        """Start the photos of a chunk; waits while too many pixels are in hand."""
-        while self.in_hand and sum(size for size, _ in self.in_hand) + pixels > IN_HAND:
-            wait(self.in_hand.popleft()[1])
-        if photo_sources.is_moving(self.files[chunk[0]][0].source):
-            return self.color_film(chunk[0])
-        sizes, painting = collections.defaultdict(list), []
-        for number, reading in [(n, self.threads.submit(self.read, n)) for n in chunk]:
-            try:
-                photo, about, view = reading.result()
-                sizes[view.shape].append((number, photo, about, view))
-            except Exception as error:  # whatever a broken file leads to; here and below
-                self.note(number, error)
-        cores = 1 if len(chunk) > 1 else None
-        for tasks in sizes.values():
-            try:
-                seen = self.predict([task[-1] for task in tasks]) * self.saturation
-            except Exception as error:
-                for task in tasks:
-                    self.note(task[0], error)
-                continue
-            for task, ab in zip(tasks, seen, strict=True):
-                painting.append(self.threads.submit(self.finish, *task, ab, cores))
-        self.in_hand.append((pixels, painting))
-
-    def read(self, number):
-        photo, about = photo_files.read(self.files[number][0].source)
-        return photo, about, colorize.view(photo, self.network, self.factor, self.square)
-
-    def finish(self, number, photo, about, view, ab, cores):
-        paths = self.files[number][1]
-        try:
-            colored = colorize.paint(photo, view, ab, cores)
-            if "result" in paths:
-                photo_files.write(paths["result"], colored, about)
-            if "comparison" in paths:
-                photo_files.write(paths["comparison"], photo_files.compare(photo, colored))
-            self.bar.update()
-        except Exception as error:
-            self.note(number, error)
-
-    def color_film(self, number):
-        job, paths = self.files[number]
-        choices = (self.factor, self.saturation, self.square, self.smoothing)
-        try:
-            video.color_film(job.source, paths["result"], self.network, *choices)
-            self.bar.update()
-        except Exception as error:
-            self.note(number, error)
-
-    def note(self, number, error):
-        self.failures[number] = f"{self.files[number][0].label}: {_reason(error)}"
-        self.bar.update()
-
-
-def _chunks(jobs):
-    """Numbers of photos to read together, and their pixels; a film is alone and counts most."""
-    chunk, total = [], 0
-    for number, job in enumerate(jobs):
-        pixels = _pixels(job.source)
-        if chunk and (len(chunk) == CHUNK or total + pixels > CHUNK_PIXELS):
-            yield chunk, total
-            chunk, total = [], 0
-        chunk.append(number)
-        total += pixels
-    if chunk:
-        yield chunk, total
-
-
-def _pixels(source):
-    if photo_sources.is_moving(source):
-        return IN_HAND
+    moving = [photo_sources.is_moving(job.source) for job, *_ in files]
+    waiting = [None if m else threads.submit(photo, *f) for f, m in zip(files, moving, strict=True)]
     try:
-        with Image.open(source) as image:
-            return image.width * image.height
-    except Exception:  # it fails when it is read, with its reason
-        return 0
+        with tqdm(total=len(files), unit="photo", disable=None) as bar:
+            for number in sorted(range(len(files)), key=moving.__getitem__):  # photos first
+                job = files[number][0]
+                try:
+                    notes = film(*files[number]) if moving[number] else waiting[number].result()
+                    for note in notes:
+                        print(f"{job.label}: {note}", flush=True)
+                except Exception as error:  # whatever a broken file leads to
+                    failures[number] = f"{job.label}: {_reason(error)}"
+                bar.update()
+    finally:  # at an interrupt only what has begun is finished
+        threads.shutdown(cancel_futures=True)
+    return [failures[number] for number in sorted(failures)]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -241,13 +175,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _options(arguments):
-    parser = _Parser("lib.colorize", description="Colour photos and videos at their own size.")
+    parser = _Parser("lib.colorize", description="Colour photos and films at their own size.")
     add = parser.add_argument
-    files = "photos, videos, animated GIFs, folders and archives (zip, tar) of photos"
-    add("photos", nargs="+", type=Path, metavar="IN", help=files)
-    add("-o", dest="out", required=True, type=Path, metavar="OUT", help="folder, or file for one")
-    add("--study", help=f"folder in results; default: {REFERENCE}, or else the newest")
-    add("--model", help="default: the best that needs no download, first gan")
+    add("photos", nargs="+", type=Path, metavar="IN", help="photos, films, animated GIFs, folders")
+    add("-o", dest="out", required=True, metavar="OUT", help="folder, or file for one")
+    add("--study", help=f"folder in results; default: the released networks of {REFERENCE}")
+    add("--model", help="default: the best that is there, first gan")
     words = "file of Xception's weights, for a network that needs them; default: downloaded"
     add("--xception", default="imagenet", metavar="FILE", help=words)
     factor, most = colorize.RENDER_FACTOR, max(colorize.RENDER_FACTORS)
@@ -255,9 +188,11 @@ def _options(arguments):
     add("--render-factor", type=int, metavar="N", default=factor, help=words)
     add("--saturation", type=float, metavar="S", default=1.0, help="0 is grey, default 1")
     add("--square", action="store_true", help="stretch to a square, as DeOldify does")
-    words = f"of videos over time: 0 (none) to 1, default {video.SMOOTHING}"
+    words = f"of films over time: 0 (none) to 1, default {video.SMOOTHING}"
     add("--smoothing", type=float, metavar="S", default=video.SMOOTHING, help=words)
-    add("--compare", action="store_true", help="also write <name>-compare.png; not of videos")
+    words = f"largest photo, default {decode.MOST / 1e6:.0f}; each takes about 15 MB of memory"
+    add("--megapixels", type=float, metavar="N", default=decode.MOST / 1e6, help=words)
+    add("--compare", action="store_true", help="also write <name>-compare.png; not of films")
     add("--force", action="store_true", help="replace results that are there")
     options = parser.parse_args(arguments)
     if options.render_factor not in colorize.RENDER_FACTORS:
@@ -266,24 +201,41 @@ def _options(arguments):
         raise UsageError(f"--saturation: expected 0 or more, got {options.saturation}")
     if not 0 <= options.smoothing <= 1:
         raise UsageError(f"--smoothing: expected 0 to 1, got {options.smoothing}")
+    if not 0 < options.megapixels < np.inf:
+        raise UsageError(f"--megapixels: expected more than 0, got {options.megapixels}")
+    if not options.out:
+        raise UsageError("-o: expected a folder or the name of a file, got nothing")
+    options.out = Path(options.out)
     return options
 
 
-def _wanted(job, options):
-    """Files to make for one photo: its result, its comparison; not those that are there."""
-    files = {"result": job.result}
-    if options.compare and not photo_sources.is_moving(job.source):
-        files["comparison"] = job.result.with_name(f"{job.result.stem}-compare.png")
-    return {kind: path for kind, path in files.items() if options.force or not path.exists()}
+def _there(path):
+    try:
+        return path is None or path.exists()
+    except OSError:  # a name that is too long: it fails when it is written, with its reason
+        return False
 
 
 def _color(todo, path, options):
     network = load(path, options.xception)
-    print(f"model: results/{path.parts[-3]}/{path.parts[-2]}", flush=True)
+    print(f"model: results/{path.parts[-3]}/{path.parts[-2]} ({_trained(path)})", flush=True)
     choices = (options.render_factor, options.saturation, options.square)
-    return color_files(todo, network, choices, options.smoothing)
+    most = round(1e6 * options.megapixels)
+    return color_files(todo, network, choices, options.smoothing, most)
+
+
+def _trained(path):
+    """When a network was trained: a released one as the record of its study says, or its file."""
+    date = datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
+    if path.name != RELEASED:
+        return f"trained {date}"
+    steps = read_json(path.parents[1] / "run.json").get("steps", {})
+    dates = [str(step.get("finished"))[:10] for name, step in steps.items() if name < "07"]
+    return f"released, trained {max(dates, default=date)}"
 
 
 def _reason(error):
     text = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, decode.Unreadable) and "at most" in text and "pixels" in text:
+        text += " (--megapixels allows more)"
     return " ".join(text.split()) or type(error).__name__

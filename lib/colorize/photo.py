@@ -1,11 +1,10 @@
-"""Colour any photo at its own size. The command line is `python -m lib.colorize`, see `color_cli`.
+"""Colour any photo at its own size. The command line is `python -m lib.colorize`.
 
 A network sees a reduced copy of the photo and gives its ab; ab is enlarged along the photo's edges
 and the photo's own L is kept: only rounding moves it. A colour that sRGB cannot show becomes paler
 at the same L and hue. Photos are uint8 or uint16: (H, W) grey, (H, W, 3) RGB, (H, W, 4) with alpha.
 
-`colorize` is `view`, `Predictor` and `paint`. Who has many pictures uses these three, so that the
-network takes several at once.
+`colorize` is `view`, `predict` and `paint`; a film smooths what `predict` gives.
 
 References
 ----------
@@ -14,25 +13,24 @@ Keys (1981), Cubic convolution interpolation for digital image processing: the e
 Antic, DeOldify: the render factor, and luminance from the original.
 """
 
-import collections
-import functools
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy import sparse
 
-from lib.colorize import gamut
-from lib.colorize.photo_files import checked, reduced
+from lib import lab
+from lib.colorize.photo_files import SMALLEST, reduced
 
 RENDER_FACTOR = 12  # x 16 pixels: short side of the copy that the network sees
 RENDER_FACTORS = range(2, 41)  # self-attention needs memory with the fourth power
 LONGEST = 3  # long side of the copy over its short side; longer panoramas are squeezed
 EDGE = 10.0  # CIELAB units: where L varies by more than this, ab follows it
-STRIP = 1 << 16  # pixels computed at once: they stay in the processor's cache
-AT_ONCE = 8 * 192 * 256  # pixels of copies that the network takes together
-TOGETHER = 8  # pictures that are worked on together
-SEEN = 16  # views of one size that are worth a compilation
+STRIP = 28000  # pixels computed at once: NumPy's products of more start threads of their own
+ROUNDING = 1e-6  # of linear light
+HALVINGS = 7  # of the interval of the gamut factor: exact to 1/128
+_ONE_AT_A_TIME = threading.Lock()  # for the network, which uses all processors
 
 
 def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
@@ -64,8 +62,7 @@ def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
     if not 0 <= saturation < np.inf:
         raise ValueError(f"saturation: expected 0 or more, got {saturation}")
     lightness = view(photo, network, render_factor, square)
-    (ab,) = Predictor(network)([lightness])
-    return paint(photo, lightness, ab * saturation)
+    return paint(photo, lightness, predict(lightness, network) * saturation)
 
 
 def view(photo, network, render_factor=None, square=False):
@@ -73,80 +70,41 @@ def view(photo, network, render_factor=None, square=False):
 
     Arguments and errors are those of `colorize`.
     """
-    photo = checked(photo)
+    photo = _checked(photo)
     factor = RENDER_FACTOR if render_factor is None else render_factor
     if factor not in RENDER_FACTORS:
         raise ValueError(f"render_factor: expected a whole number, 2 to 40, got {render_factor}")
     fixed = network.input_shape[1:3]
     size = fixed if fixed[0] else copy_size(photo.shape[:2], factor, square)
-    return gamut.lightness_of(reduced(photo, *size), 255)
+    return _lightness(reduced(photo, *size))
 
 
-class Predictor:
-    """A network's ab for the views of many pictures.
+def predict(lightness, network):
+    """A network's ab (h, w, 2), CIELAB units, for L (h, w) in 0..100, as `view` gives it.
 
-    Views of one size are taken several at a time. Called as it is, a network spends much of its
-    time on being called; compiled for one size it does not, but compiling takes a quarter of a
-    second. So it is compiled for a size with the `SEEN`th view of that size.
-
-    Parameters
-    ----------
-    network : keras.Model
-        lightness_scaled to ab_scaled.
+    Raises ValueError if the network gives NaN or infinity.
     """
-
-    def __init__(self, network):
-        self.network, self.seen, self.compiled = network, collections.Counter(), {}
-        self.together = collections.Counter()  # pictures of a size that it is compiled for
-
-    def __call__(self, views):
-        """ab of views.
-
-        Parameters
-        ----------
-        views : sequence of arrays (h, w), all of one size
-            L in 0..100, as `view` gives it.
-
-        Returns
-        -------
-        array, float32, shape (N, h, w, 2), CIELAB units
-
-        Raises
-        ------
-        ValueError
-            If the network gives NaN or infinity.
-        """
-        from lib import lab  # brings Keras, which takes seconds: only when it is needed
-
-        size, parts = np.shape(views[0]), []
-        call = functools.partial(self.network, training=False)
-        self.seen[size] += len(views)
-        count = min(TOGETHER, max(1, AT_ONCE // (size[0] * size[1])))
-        if self.seen[size] >= SEEN:
-            call = self.compiled.get(size) or self._compile(size)
-            self.together[size] = max(self.together[size], min(count, len(views)))
-        for start in range(0, len(views), count):
-            lightness = np.stack(views[start : start + count])[..., None]
-            filled = max(len(lightness), self.together[size])  # for fewer it would compile anew
-            lightness = np.resize(lightness, (filled, *lightness.shape[1:]))
-            scaled, _ = lab.scale(np.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
-            parts.append(np.asarray(lab.unscale(scaled, call(scaled)))[..., 1:])
-        ab = np.concatenate(parts)[: len(views)]
-        if not np.isfinite(ab).all():
-            raise ValueError("network: expected finite ab, got NaN or infinity")
-        return ab
-
-    def _compile(self, size):
-        import keras
-
-        picture = keras.Input((*size, 1))
-        model = keras.Model(picture, self.network(picture, training=False))
-        model.jit_compile = False  # XLA is slower here: it would do without the tuned convolutions
-        self.compiled[size] = model.predict_on_batch
-        return model.predict_on_batch
+    lightness = np.float32(lightness)[None, ..., None]
+    scaled, _ = lab.scale(np.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
+    with _ONE_AT_A_TIME:
+        ab_scaled = np.asarray(network(scaled, training=False))
+    ab = lab.unscale(scaled, ab_scaled)[0, ..., 1:]
+    if not np.isfinite(ab).all():
+        raise ValueError("network: expected finite ab, got NaN or infinity")
+    return ab
 
 
-def paint(photo, lightness, ab, threads=None):
+def sized(network, size):
+    """A network compiled for views of one size (h, w): a film is coloured in half of the time."""
+    import keras
+
+    picture = keras.Input((*size, 1))
+    model = keras.Model(picture, network(picture, training=False))
+    model.jit_compile = False  # XLA is slower here: it does without the tuned convolutions
+    return lambda scaled, training: model.predict_on_batch(scaled)
+
+
+def paint(photo, lightness, ab):
     """A photo with the colours of its small copy, and with its own L and alpha.
 
     Parameters
@@ -156,8 +114,6 @@ def paint(photo, lightness, ab, threads=None):
         L of the copy, as `view` gives it.
     ab : array (h, w, 2)
         CIELAB units.
-    threads : int, optional
-        Default: all processors.
 
     Returns
     -------
@@ -176,9 +132,8 @@ def paint(photo, lightness, ab, threads=None):
         if result.shape[2] == 4:
             result[part, :, 3] = photo[part, :, 3]
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        run = map if threads == 1 else pool.map
-        list(run(strip, range(0, height, rows)))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(strip, range(0, height, rows)))
     return result
 
 
@@ -231,12 +186,61 @@ def _enlargement(count, size):
 
 def _strip(rows, fine):
     """Rows of a photo (n, W, ...) in colour; `fine` (n, 9, W) are the maps of `_guide` there."""
-    lightness = gamut.lightness_of(rows, np.iinfo(rows.dtype).max)
-    change, ab = lightness - fine[:, 0], np.empty((2, *lightness.shape), np.float32)
-    for i in (0, 1):
-        np.multiply(fine[:, 3 + i], change, out=ab[i])
-        ab[i] += fine[:, 1 + i]
-        np.maximum(ab[i], fine[:, 5 + i], out=ab[i])
-        np.minimum(ab[i], fine[:, 7 + i], out=ab[i])
-    levels = gamut.to_srgb(lightness.ravel(), ab.reshape(2, -1), rows.dtype)
-    return levels.T.reshape(*rows.shape[:2], 3)
+    values = np.empty((3, *rows.shape[:2]), np.float32)
+    values[0] = _lightness(rows)
+    change = values[0] - fine[:, 0]
+    for i in (1, 2):
+        ab = fine[:, i] + fine[:, 2 + i] * change
+        np.clip(ab, fine[:, 4 + i], fine[:, 6 + i], out=values[i])
+    levels = lab.linear_to_rgb(shown(values.reshape(3, -1).T)) * np.iinfo(rows.dtype).max
+    return np.rint(levels, out=levels).astype(rows.dtype).reshape(*rows.shape[:2], 3)
+
+
+def shown(values):
+    """Linear sRGB (N, 3) of CIELAB (N, 3); a colour beyond sRGB becomes paler at its L and hue.
+
+    ab is multiplied by the largest factor in [0, 1] that sRGB can show, found by bisection.
+    """
+    linear = lab.xyz_to_linear(lab.lab_to_xyz(values))
+    beyond = np.flatnonzero(~_within(linear))
+    values, factor, step = values[beyond], np.zeros(len(beyond), np.float32), np.float32(0.5)
+    for _ in range(HALVINGS):
+        paler = lab.xyz_to_linear(lab.lab_to_xyz(_paler(values, factor + step)))
+        factor += step * _within(paler)
+        step /= 2
+    linear[beyond] = lab.xyz_to_linear(lab.lab_to_xyz(_paler(values, factor)))
+    return linear
+
+
+def _paler(values, factor):
+    paler = np.empty((3, len(values)), np.float32)  # a channel after the other is twice as fast
+    paler[0], paler[1:] = values[:, 0], values[:, 1:].T * factor
+    return paler.T
+
+
+def _within(linear):
+    """Which rows of linear light (N, 3) are in [0, 1], but for rounding."""
+    red, green, blue = linear.T
+    least = np.minimum(np.minimum(red, green), blue)
+    most = np.maximum(np.maximum(red, green), blue)
+    return (least >= -ROUNDING) & (most <= 1 + ROUNDING)
+
+
+def _lightness(photo):
+    """L (H, W) of a photo (H, W) or (H, W, 3 or 4)."""
+    levels = np.arange(np.iinfo(photo.dtype).max + 1, dtype=np.float32)
+    linear = lab.rgb_to_linear(levels / levels[-1])  # of a level, not of a pixel: there are fewer
+    rgb = photo[..., :3] if photo.ndim == 3 else photo[..., None].repeat(3, axis=-1)
+    return lab.xyz_to_lab(lab.linear_to_xyz(linear.take(rgb)))[..., 0]
+
+
+def _checked(photo):
+    """The photo as an array; ValueError if it is none, or too small."""
+    photo = np.asarray(photo)
+    got = f"{photo.dtype}, {' x '.join(map(str, photo.shape))}"
+    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
+    if not fits or photo.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"photo: expected uint8 or uint16, grey, RGB or RGBA, got {got}")
+    if min(photo.shape[:2]) < SMALLEST:
+        raise ValueError(f"photo: expected {SMALLEST} pixels a side or more, got {got}")
+    return photo

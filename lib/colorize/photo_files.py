@@ -1,135 +1,80 @@
-"""Photo files: read and write them; upright, in sRGB, with 8 or 16 bits a channel.
+"""Write photo files and comparisons; `lib.data.decode` reads them.
 
-Photos are uint8 or uint16 arrays: (H, W) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha. A file that
-cannot be read or written raises an error whose text says why. Needs no Keras.
-
-References
-----------
-W3C (2025), Portable Network Graphics (PNG) specification, third edition: filters, eXIf.
+Photos are uint8 or uint16 arrays: (H, W) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha, in sRGB.
 """
 
 import contextlib
-import io
+import re
 import struct
-import threading
-import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 from PIL.Image import Resampling
-from scipy import ndimage
 
-from lib.data import cleaning
+from lib import lab
+from lib.data import cleaning, decode
 from lib.files import replacing
 
 JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
 TIFF = ("TIFF", {})  # not compressed: Pillow would then lose EXIF
 FORMATS = {  # of results, by suffix; a photo with another suffix becomes a PNG
-    ".jpg": JPEG,
-    ".jpeg": JPEG,
-    ".tif": TIFF,
-    ".tiff": TIFF,
-    ".png": ("PNG", {"compress_level": 4}),
-    ".webp": ("WEBP", {"quality": 95}),
-    ".bmp": ("BMP", {}),
+    **{".jpg": JPEG, ".jpeg": JPEG, ".jpe": JPEG, ".jfif": JPEG, ".tif": TIFF, ".tiff": TIFF},
+    **{".png": ("PNG", {"compress_level": 4}), ".webp": ("WEBP", {"quality": 95})},
+    **{".bmp": ("BMP", {})},
 }
-EXIF_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)  # words about the photo
+EXIF_WORDS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)  # what, who, when, by what
 EXIF_GROUPS = (0x8769, 0x8825)  # camera settings, place
-XMP_TAG, XMP_KEY = 0x02BC, "XML:com.adobe.xmp"  # in TIFF, in PNG
+XMP, IPTC = 700, 33723  # tags of TIFF
+TURN = re.compile(rb'tiff:Orientation="\d"|<tiff:Orientation>\d</tiff:Orientation>')  # in XMP
 SMALLEST = 8  # pixels a side of a photo
 PANEL = 1000  # pixels, longest side of a photo in a comparison
-ROOM = 65000  # bytes of EXIF, and dots an inch, that fit into a JPEG
-_WARNINGS = threading.Lock()  # warning filters are common to all threads
-# Pillow reads the high bytes of 16-bit RGB; told of the other byte order, it reads the low ones.
-OTHER = {f"{m};16{a}": f"{m};16{b}" for m in ("RGB", "RGBA") for a, b in ("BL", "LB", "NB")}
-
-
-def read(path):
-    """Read a photo file, upright and in sRGB; of several pictures in it, the first.
-
-    Returns
-    -------
-    photo : array
-        16 bits a channel stay 16 bits, but for CMYK and for grey with alpha.
-    about : dict
-        EXIF (words, camera, place), XMP, resolution, and the sRGB profile if there was a profile,
-        for `write`.
-    """
-    with contextlib.ExitStack() as files:
-        with _WARNINGS, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns over 89 million pixels, refuses over 179
-            image, low = (files.enter_context(Image.open(path)) for _ in range(2))
-        if image.format in ("PNG", "TIFF"):
-            low.tile = [tile._replace(args=_other_order(tile.args)) for tile in image.tile]
-        deep, profile = low.tile != image.tile, _profile(image)
-        image = _upright(image)
-        about = _about(image)
-        if deep:
-            photo = np.asarray(image) * np.uint16(256) + np.asarray(_upright(low))
-            return _deep_rgb(photo, profile), about
-        if image.mode[0] in "IF":
-            return _deep_gray(image, profile), about
-        return np.asarray(_to_srgb(image, profile)), about
+ROOM = 65000  # bytes of one kind of words, and dots an inch, that fit into a JPEG
 
 
 def write(path, photo, about=None):
     """Write a photo whole or not at all, in the format of its suffix, one of `FORMATS`.
 
-    PNG and TIFF keep 16 bits, the others get 8. JPEG has no alpha; TIFF of 16 bits keeps the words
-    of EXIF, but not camera settings and place.
+    PNG and TIFF keep 16 bits, the others get 8; JPEG and BMP have no alpha, and are written over
+    white. `about`, as `decode.read` gives it, is kept as far as the format has a place for it:
+    EXIF (words, camera, place), XMP, resolution; the captions of IPTC in JPEG and TIFF, and the
+    comment in JPEG. TIFF of 16 bits keeps the words of EXIF only.
     """
-    path, about = Path(path), about or {}
+    path = Path(path)
     name, options = FORMATS[path.suffix.lower()]
+    kept = _kept(about or {})
+    if name in ("JPEG", "BMP"):
+        photo = decode.on_white(photo)
     with replacing(path) as part:
         if photo.dtype == np.uint16 and name == "PNG":
-            part.write_bytes(_png16(photo, about))
+            _write_png16(part, photo, kept)
         elif photo.dtype == np.uint16 and name == "TIFF":
-            _write_tiff16(part, photo, about)
+            _write_tiff16(part, photo, kept)
         else:
-            picture = Image.fromarray(eight_bits(photo[..., :3] if name == "JPEG" else photo))
-            picture.save(part, name, **options, **_for_pillow(name, about))
-
-
-def checked(photo):
-    """The photo as an array; ValueError if it is none, or too small."""
-    photo = np.asarray(photo)
-    got = f"{photo.dtype}, {' x '.join(map(str, photo.shape))}"
-    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
-    if not fits or photo.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"photo: expected uint8 or uint16, grey, RGB or RGBA, got {got}")
-    if min(photo.shape[:2]) < SMALLEST:
-        raise ValueError(f"photo: expected {SMALLEST} pixels a side or more, got {got}")
-    return photo
-
-
-def eight_bits(photo):
-    """The photo as uint8."""
-    return photo if photo.dtype == np.uint8 else (photo >> 8).astype(np.uint8)
+            picture = Image.fromarray(decode.eight_bits(photo))
+            picture.save(part, name, **options, **_for_pillow(name, kept))
 
 
 def reduced(photo, height, width):
-    """A copy of that size as uint8 RGB, without alpha, made as the photos of the data sets are."""
-    picture = Image.fromarray(eight_bits(photo[..., :3] if photo.ndim == 3 else photo))
-    picture = picture.resize((width, height), Resampling.HAMMING, reducing_gap=3.0)
-    return np.asarray(picture.convert("RGB"))
+    """A copy of that size as uint8 RGB, over white, made as the photos of the data sets are."""
+    picture = Image.fromarray(decode.on_white(photo))
+    return np.asarray(picture.resize((width, height), Resampling.HAMMING, reducing_gap=3.0))
 
 
 def panels(photo, colored):
     """Small copies to look at: dict of grey, coloured and, if the photo has colours, truth.
 
-    uint8 (h, w, 3), up to 1000 pixels a side. Having colours is what `cleaning` takes for it.
+    uint8 (h, w, 3), 8 to 1000 pixels a side. Having colours is what `cleaning` takes for it.
     """
-    from lib import lab  # brings Keras
-
     scale = min(1, PANEL / max(photo.shape[:2]))
-    size = [max(1, round(side * scale)) for side in photo.shape[:2]]
+    size = [max(SMALLEST, round(side * scale)) for side in photo.shape[:2]]
     truth, colored = reduced(photo, *size), reduced(colored, *size)
-    gray = np.asarray(lab.lab_to_rgb(np.asarray(lab.rgb_to_lab(truth)) * [1, 0, 0]))[..., :1]
+    gray = lab.lab_to_rgb(lab.rgb_to_lab(truth) * np.float32([1, 0, 0]))[..., :1]
     shown = {"grey": np.rint(gray * 255).astype(np.uint8).repeat(3, -1), "coloured": colored}
-    chroma = np.percentile(cleaning.chroma(reduced(photo, 32, 32)), cleaning.GREY_PERCENTILE)
+    ab = lab.rgb_to_lab(reduced(photo, 32, 32))[..., 1:]
+    chroma = np.percentile(np.hypot(ab[..., 0], ab[..., 1]), cleaning.GREY_PERCENTILE)
     return shown | ({"truth": truth} if chroma >= cleaning.GREY_CHROMA else {})
 
 
@@ -140,143 +85,91 @@ def compare(photo, colored):
     return np.concatenate([np.pad(one, white, constant_values=255) for one in shown], 1)[:, :-8]
 
 
-def _other_order(args):
-    """What a decoder is told; if that is 16-bit RGB, with the other byte order."""
-    if isinstance(args, str):
-        return OTHER.get(args, args)
-    return tuple(OTHER.get(arg, arg) for arg in args) if args else args
+def _kept(about):
+    """What is written of a file's words, a dict of exif, xmp, iptc, comment, dpi, icc_profile.
 
-
-def _upright(image):
-    image.load()
-    with contextlib.suppress(Exception):  # broken EXIF is no reason to refuse a photo
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
-
-
-def _about(image):
-    """What `write` takes over; what is broken or too large is left out."""
-    about = {}
+    What is broken or too large is left out, and what the photo no longer is: its profile, now
+    sRGB, its orientation, its thumbnail.
+    """
+    kept = {}
+    for key in ("xmp", "iptc", "comment"):
+        words = TURN.sub(b"", bytes(about.get(key, b"")))
+        kept |= {key: words} if 0 < len(words) < ROOM else {}
     with contextlib.suppress(Exception):
-        dpi = tuple(round(float(value)) for value in image.info["dpi"])
-        about |= {"dpi": dpi} if 0 < min(dpi) <= max(dpi) < ROOM else {}
+        dpi = tuple(round(float(value)) for value in about["dpi"])
+        kept |= {"dpi": dpi} if 0 < min(dpi) <= max(dpi) < ROOM else {}
     with contextlib.suppress(Exception):
-        found, exif = image.getexif(), Image.Exif()
-        exif.update({tag: found[tag] for tag in EXIF_TAGS if tag in found})
+        found, exif = Image.Exif(), Image.Exif()
+        found.load(about["exif"])
+        exif.update(_words(found))
         for group in EXIF_GROUPS:
             exif.get_ifd(group).update(found.get_ifd(group))
-        about |= {"exif": exif.tobytes()} if found and len(exif.tobytes()) < ROOM else {}
-    with contextlib.suppress(Exception):
-        xmp = bytes(image.info["xmp"])
-        about |= {"xmp": xmp} if len(xmp) < ROOM else {}
-    with contextlib.suppress(Exception):
-        ImageCms.getOpenProfile(io.BytesIO(image.info["icc_profile"]))
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        about |= {"icc_profile": srgb.tobytes()}
-    return about
-
-
-def _for_pillow(name, about):
-    """`about` as arguments of Pillow's `save`, which takes XMP in another way for each format."""
-    about = dict(about)
-    xmp = about.pop("xmp", None)
-    if xmp and name in ("JPEG", "WEBP"):
-        about["xmp"] = xmp
-    elif xmp and name == "PNG":
-        about["pnginfo"] = PngImagePlugin.PngInfo()
-        about["pnginfo"].add_itxt(XMP_KEY, xmp.decode("utf-8", "replace"))
-    elif xmp and name == "TIFF":
-        exif = Image.Exif()
-        exif.load(about.get("exif", b""))
-        exif[XMP_TAG] = xmp
-        about["exif"] = exif
-    return about
-
-
-def _profile(image):
-    """The colour profile to convert from; None if there is none, or it is sRGB, or broken."""
-    with contextlib.suppress(Exception):
-        profile = ImageCms.getOpenProfile(io.BytesIO(image.info["icc_profile"]))
-        return None if "sRGB" in ImageCms.getProfileDescription(profile) else profile
-
-
-def _to_srgb(image, profile):
-    """An image of 8 bits a channel in mode L, RGB or RGBA, in sRGB."""
-    mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
-    mode = "RGBA" if image.has_transparency_data else mode
-    image = image if image.mode == mode else image.convert(mode)
-    if profile:
-        srgb, output = ImageCms.createProfile("sRGB"), "RGBA" if mode == "RGBA" else "RGB"
-        with contextlib.suppress(ImageCms.PyCMSError):  # a profile for another kind of image
-            image = ImageCms.profileToProfile(image, profile, srgb, outputMode=output)
-    return image.convert("RGB") if image.mode == "CMYK" else image
-
-
-def _deep_gray(image, profile):
-    """uint16 of a grey image of 16 or 32 bits a pixel."""
-    values = np.asarray(image)
-    if not image.mode.startswith("I;16"):
-        values = np.nan_to_num(values.astype(np.float32)).clip(0)
-        highest = values.max()  # floats come with 1, 255 or 65535 as white
-        white = next(w for w in (1, 255, 65535, highest) if w >= highest)
-        values = np.rint(values * np.float32(65535 / white))
-    levels = values.astype(np.uint16)
-    if profile:
-        ramp = _to_srgb(Image.fromarray(np.arange(256, dtype=np.uint8)[None]), profile)
-        curve = 257.0 * np.asarray(ramp.convert("L"))[0]
-        curve = np.interp(np.arange(65536) / 257, np.arange(256), curve).astype(np.uint16)
-        levels = curve[levels]
-    return levels
-
-
-def _deep_rgb(photo, profile):
-    """uint16 RGB or RGBA in sRGB. Profiles are applied to 8 bits only, so to 52 levels a channel,
-    and what lies between them is interpolated."""
-    if not profile:
-        return photo
-    levels = np.arange(0, 256, 5, dtype=np.uint8)
-    nodes = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
-    table = np.asarray(_to_srgb(Image.fromarray(nodes.reshape(52, -1, 3)), profile))
-    table = np.float32(table).reshape(nodes.shape) * 257
-    for row in photo:  # one at a time: the places are six times the size of the photo
-        places = row[:, :3].T * np.float32(51 / 65535)
-        for channel in range(3):
-            values = ndimage.map_coordinates(table[..., channel], places, order=1, mode="nearest")
-            row[:, channel] = np.rint(values)
-    return photo
-
-
-def _png16(photo, about):
-    """The bytes of a PNG of 16 bits a channel, which Pillow cannot write."""
-    height, width, channels = photo.shape
-    rows = photo.astype(">u2").reshape(height, -1).view(np.uint8)
-    rows[1:] -= rows[:-1].copy()  # filter 2: each row as its difference from the one above
-    rows = np.pad(rows, ((0, 0), (1, 0)), constant_values=2)
-    kind = {3: 2, 4: 6}[channels]  # RGB, RGBA
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
+        kept |= {"exif": exif.tobytes()} if len(exif.tobytes()) < ROOM else {}
     if "icc_profile" in about:
-        chunks += [(b"iCCP", b"sRGB\0\0" + zlib.compress(about["icc_profile"]))]
-    if "dpi" in about:
-        metres = [round(dots / 0.0254) for dots in about["dpi"]]
-        chunks += [(b"pHYs", struct.pack(">IIB", *metres, 1))]
-    if "exif" in about:
-        chunks += [(b"eXIf", about["exif"].removeprefix(b"Exif\0\0"))]
-    if "xmp" in about:
-        chunks += [(b"iTXt", XMP_KEY.encode() + bytes(5) + about["xmp"])]
-    chunks += [(b"IDAT", zlib.compress(rows, 3)), (b"IEND", b"")]
-    png = b"\x89PNG\r\n\x1a\n"
-    for name, data in chunks:
-        png += struct.pack(">I", len(data)) + name + data
-        png += struct.pack(">I", zlib.crc32(name + data))
-    return png
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        date = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # not now: equal photos are equal files
+        kept["icc_profile"] = srgb[:24] + date + srgb[36:]
+    return kept
 
 
-def _write_tiff16(path, photo, about):
+def _words(exif):
+    """The words of EXIF as the bytes that they were, in whatever encoding: Pillow keeps ASCII."""
+    return {tag: exif[tag].encode("latin-1") for tag in EXIF_WORDS if tag in exif}
+
+
+def _for_pillow(name, kept):
+    """`kept` as arguments of Pillow's `save`, which differ from format to format."""
+    options = {key: kept[key] for key in ("exif", "dpi", "icc_profile") if key in kept}
+    xmp, iptc = kept.get("xmp"), kept.get("iptc")
+    if name in ("JPEG", "WEBP"):
+        options |= {"xmp": xmp} if xmp else {}
+    if name == "JPEG":
+        options |= {"comment": kept["comment"]} if "comment" in kept else {}
+        options |= {"extra": _photoshop(iptc)} if iptc else {}
+    if name == "PNG" and xmp:
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    if name == "TIFF":
+        options["exif"] = Image.Exif()
+        options["exif"].load(kept.get("exif", b""))
+        options["exif"].update(_words(options["exif"]))
+        options["exif"].update({tag: b for tag, b in ((XMP, xmp), (IPTC, iptc)) if b})
+    return options
+
+
+def _photoshop(iptc):
+    """The segment of a JPEG that holds IPTC: a Photoshop resource of number 0x0404."""
+    resource = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0" + struct.pack(">I", len(iptc)) + iptc
+    resource += bytes(len(iptc) % 2)
+    return b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource
+
+
+def _write_png16(path, photo, kept):
+    import pyvips
+
+    image = pyvips.Image.new_from_array(photo, interpretation="rgb16")
+    for key, name in (("exif", "exif-data"), ("icc_profile", "icc-profile-data")):
+        if key in kept:
+            image.set_type(pyvips.GValue.blob_type, name, kept[key])
+    if "dpi" in kept:
+        image = image.copy(xres=kept["dpi"][0] / 25.4, yres=kept["dpi"][1] / 25.4)
+    png = image.pngsave_buffer(compression=3, filter="up")
+    if "xmp" in kept:  # behind the header, as libvips writes it where nobody looks for it
+        chunk = b"iTXtXML:com.adobe.xmp" + bytes(5) + kept["xmp"]
+        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        png = png[:33] + chunk + png[33:]
+    path.write_bytes(png)
+
+
+def _write_tiff16(path, photo, kept):
     exif = Image.Exif()
-    exif.load(about.get("exif", b""))
-    words = [(tag, 2, 0, exif[tag], True) for tag in EXIF_TAGS if isinstance(exif.get(tag), str)]
-    words += [(XMP_TAG, 1, len(about["xmp"]), about["xmp"], True)] if "xmp" in about else []
-    options = {"iccprofile": about.get("icc_profile"), "extratags": words, "software": False}
-    if "dpi" in about:
-        options |= {"resolution": about["dpi"], "resolutionunit": "INCH"}
+    exif.load(kept.get("exif", b""))
+    words = [(tag, 2, 0, text, True) for tag, text in _words(exif).items()]
+    tags = [(XMP, 1, "xmp"), (IPTC, 7, "iptc")]
+    words += [
+        (tag, kind, len(kept[key]), kept[key], True) for tag, kind, key in tags if key in kept
+    ]
+    options = {"iccprofile": kept.get("icc_profile"), "extratags": words, "software": False}
+    if "dpi" in kept:
+        options |= {"resolution": kept["dpi"], "resolutionunit": "INCH"}
     tifffile.imwrite(path, photo, photometric="rgb", compression="zlib", metadata=None, **options)

@@ -1,33 +1,33 @@
-"""Which photos and videos to colour, and where each result goes; needs no Keras.
+"""Which photos and films to colour, and where each result goes; needs no Keras.
 
-Inputs are files, folders and archives (zip, tar). Folders are searched to the bottom. Archives are
-unpacked by `lib.archives` into a temporary folder, whole or not at all, and then treated as
-folders; videos in them are left out.
+Inputs are files and folders. A folder is searched to the bottom for files whose suffix is in
+`decode.SUFFIXES` or `FILMS`; hidden files and folders are left out, links to folders are not
+followed, and what is left out is counted.
 """
 
-import hashlib
+import collections
+import os
 import tempfile
 import typing
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from PIL import Image
 from skimage import data
 
 from lib.colorize.photo_files import FORMATS
-from lib.data.sources import DataError, download, extract, is_archive, is_url
-from lib.study.profiles import UsageError
+from lib.data.decode import SUFFIXES
 
 FILMS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")  # a result has the suffix of its film
-PHOTOS = {*FORMATS, ".jpe", ".gif", ".jp2", ".avif", ".ppm", ".pgm", ".tga"}
-ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 BUNDLED = ("coffee.png", "astronaut.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png")
 OLD = ("camera.png", "coins.png")  # grey from the beginning
-ADDRESS = "PHOTOS: expected a photo, a video, a folder, an archive, an address or 'upload'"
+
+
+class UsageError(ValueError):
+    """A wrong argument or a missing file; the message is one line."""
 
 
 class Job(typing.NamedTuple):
-    """One photo or video: where it is, what becomes of it, and what to call it in messages."""
+    """One photo or film: where it is, what becomes of it, and what to call it in messages."""
 
     source: Path
     result: Path
@@ -35,15 +35,15 @@ class Job(typing.NamedTuple):
 
 
 def choose(photos, folder):
-    """The inputs that a notebook's PHOTOS names, fetched into `folder` if they are elsewhere.
+    """The inputs that a notebook's PHOTOS names.
 
     Parameters
     ----------
     photos : str, optional
-        A path; an http address of a photo, a video or an archive; "upload", which asks for files
-        on Colab; None for the photos of scikit-image, five in colour and two that are truly grey.
+        A path of a file or folder; "upload", which asks for files on Colab; None for the photos of
+        scikit-image, five in colour and two that are truly grey.
     folder : path-like
-        For what is fetched.
+        For what is uploaded.
 
     Returns
     -------
@@ -53,48 +53,40 @@ def choose(photos, folder):
     ------
     ValueError
         If there is nothing at that path, or "upload" is asked for elsewhere than on Colab.
-    DataError
-        If the download fails.
     """
-    folder = Path(folder)
     if not photos:
-        return [Path(data.data_dir) / name for name in BUNDLED + OLD]
+        return [Path(data.__file__).parent / name for name in BUNDLED + OLD]
     if photos == "upload":
         try:
             from google.colab import files
         except ImportError:
             raise ValueError("PHOTOS = 'upload' works on Colab only: give a path here") from None
-        folder.mkdir(parents=True, exist_ok=True)
-        uploaded = files.upload()
-        for name, content in uploaded.items():
-            (folder / Path(name).name).write_bytes(content)
-        return [folder / Path(name).name for name in uploaded]
-    if is_url(photos):
-        name = Path(unquote(urlsplit(photos).path)).name or "photo"
-        mark = hashlib.sha256(photos.encode()).hexdigest()[:8]  # names alone may collide
-        return [download(photos, folder / mark / name)]
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        paths = {Path(folder) / Path(name).name: b for name, b in files.upload().items()}
+        for path, content in paths.items():
+            path.write_bytes(content)
+        return list(paths)
     if not Path(photos).expanduser().exists():
-        raise ValueError(f"{ADDRESS}, got {photos!r}, which is not there")
+        words = "expected a photo, a film, a folder or 'upload'"
+        raise ValueError(f"PHOTOS: {words}, got {photos!r}, which is not there")
     return [Path(photos).expanduser()]
 
 
-def plan(paths, out, unpacked):
-    """What becomes of each photo and video.
+def plan(paths, out):
+    """What becomes of each photo and film.
 
     Parameters
     ----------
     paths : list of pathlib.Path
-        Files, folders and archives.
+        Files and folders.
     out : pathlib.Path
         Folder of the results, which get the names of the photos; or, for one file, its result.
-    unpacked : pathlib.Path
-        Folder for what archives hold; the jobs read from it.
 
     Returns
     -------
     jobs : list of Job
-    failures : list of str
-        A line for each archive that cannot be unpacked.
+    notes : list of str
+        A line for each folder of which something is left out.
 
     Raises
     ------
@@ -102,93 +94,96 @@ def plan(paths, out, unpacked):
         If a path is not there, a folder holds no photo, a result would replace a photo or another
         result, or nothing can be written to `out`.
     """
-    jobs, failures = [], []
-    if _is_file_name(out):
-        _check_one(paths, out)
-        jobs = [Job(paths[0], out, str(paths[0]))]
-        paths = paths[1:]
-    for number, path in enumerate(paths):
-        if not path.exists():
+    jobs, notes = [], []
+    for path in paths:
+        if not os.path.lexists(path):
             raise UsageError(f"{path}: no such file or folder")
+    one = out.suffix.lower() in (*SUFFIXES, *FILMS) and not out.is_dir()
+    if one:
+        _check_one(paths, out)
+        jobs, paths = [Job(paths[0], out, str(paths[0]))], []
+    for path in paths:
         if path.is_dir():
-            found = _photos_in(path, out)
+            found, left = _photos_in(path, out)
             if not found:
                 raise UsageError(f"{path}: no photos in that folder")
-            jobs += [_job(file, out, file.relative_to(path), file) for file in found]
-        elif _is_archive(path):
-            folder = unpacked / str(number)
-            try:
-                extract(path, folder)
-            except (DataError, ValueError) as error:
-                failures.append(str(error))
-                continue
-            found = [file.relative_to(folder) for file in _photos_in(folder, out)]
-            jobs += [_job(folder / name, out, name, path / name) for name in found]
+            jobs += [_job(file, out / file.relative_to(path)) for file in found]
+            counts = ", ".join(f"{count} {why}" for why, count in sorted(left.items()))
+            notes += [f"{path}: left out: {counts}"] if left else []
         else:
-            jobs.append(_job(path, out, Path(path.name), path))
+            jobs.append(_job(path, out / path.name))
     jobs = list(dict.fromkeys(jobs))
     _check_results(jobs)
-    _try_writing(out.parent if _is_file_name(out) else out)
-    return jobs, failures
+    _try_writing(out.parent if one else out)
+    return jobs, notes
+
+
+def comparisons(jobs):
+    """Where the comparison of each photo goes: dict of Job and path; no two are the same."""
+    stems = collections.Counter(job.result.with_suffix("") for job in jobs)
+    results = {job.result for job in jobs}
+    places = {}
+    for job in jobs:
+        place = job.result.with_name(f"{job.result.stem}-compare.png")
+        if place in results or stems[job.result.with_suffix("")] > 1:
+            place = job.result.with_name(f"{job.result.name}-compare.png")
+        if place not in results and not is_moving(job.source):
+            places[job] = place
+    return places
 
 
 def is_moving(path):
-    """Whether a file is a video, by its suffix, or a GIF of several pictures."""
+    """Whether a file is a film, by its suffix, or a GIF of several pictures."""
     path = Path(path)
-    if path.suffix.lower() != ".gif":
+    if path.suffix.lower() != ".gif" or not path.is_file():
         return path.suffix.lower() in FILMS
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=["GIF"]) as image:
             return image.is_animated
     except Exception:  # what is broken fails when it is coloured, with its reason
         return True
 
 
-def _job(source, out, name, label):
+def _job(source, result):
     """A photo of another format than `FORMATS` becomes a PNG."""
     if source.suffix.lower() not in FORMATS and not is_moving(source):
-        name = name.with_name(f"{name.name}.png")
-    return Job(source, out / name, str(label))
-
-
-def _is_file_name(out):
-    return out.suffix.lower() in (*PHOTOS, *FILMS) and not out.is_dir()
+        result = result.with_name(f"{result.name}.png")
+    return Job(source, result, str(source))
 
 
 def _check_one(paths, out):
-    """UsageError unless `out` is a file that the one photo or video can become."""
+    """UsageError unless `out` is a file that the one photo or film can become."""
     one = paths[0]
-    if len(paths) > 1 or one.is_dir() or _is_archive(one):
+    if len(paths) > 1 or one.is_dir():
         raise UsageError(f"{out}: expected a folder for the results, got the name of a file")
     kinds = FORMATS
     if is_moving(one):
         kinds = (".gif",) if one.suffix.lower() == ".gif" else FILMS
     if out.suffix.lower() not in kinds:
         raise UsageError(f"{out}: expected a folder, or for {one} a file in {' '.join(kinds)}")
-    if not one.exists():
-        raise UsageError(f"{one}: no such file or folder")
-
-
-def _is_archive(path):
-    """By its name; a file whose name says nothing is looked into."""
-    if path.suffix.lower() in (*PHOTOS, *FILMS) or not path.is_file():
-        return False
-    return path.name.lower().endswith(ARCHIVES) or is_archive(path)
 
 
 def _photos_in(folder, out):
-    """Photos and videos anywhere in a folder; no hidden ones, no results of a former run."""
-    files = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in (*PHOTOS, *FILMS)]
-    files = [file for file in files if file.is_file() and not file.name.startswith(".")]
-    if folder.resolve() in out.resolve().parents:
-        files = [file for file in files if out.resolve() not in file.resolve().parents]
-    return files
+    """Photos and films anywhere in a folder, sorted; and how many files were left out, and why."""
+    found, left = [], collections.Counter()
+    for place, folders, names in os.walk(folder):
+        place = Path(place)
+        left["linked folders"] += sum((place / name).is_symlink() for name in folders)
+        left["hidden"] += sum(name[0] == "." for name in folders + names)
+        folders[:] = [n for n in folders if n[0] != "." and (place / n).resolve() != out.resolve()]
+        for file in (place / name for name in names if name[0] != "."):
+            suffix = file.suffix.lower()
+            if suffix in SUFFIXES or suffix in FILMS:
+                found.append(file)
+            else:
+                left[suffix or "without suffix"] += 1
+    return sorted(found), +left
 
 
 def _check_results(jobs):
-    taken, sources = {}, {job.source.resolve() for job in jobs}
+    taken, sources = {}, {os.path.realpath(job.source) for job in jobs}
     for job in jobs:
-        if job.result.resolve() in sources:
+        if os.path.realpath(job.result) in sources:
             raise UsageError(f"{job.result}: the result would replace a photo, choose another")
         if taken.setdefault(job.result, job) is not job:
             other = taken[job.result].label

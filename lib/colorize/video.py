@@ -3,17 +3,16 @@
 Each picture is coloured as a photo is. A network answers a little differently to each of two nearly
 equal pictures, which the eye sees as flicker, so ab is averaged over time before it is enlarged:
 at each place of the small copy for as long as L stays the same there, and anew after a scene cut.
-Sound is copied, frame rate and time stamps are kept, and a rotation in the metadata is applied.
-Only a few pictures are held in memory. Videos need PyAV; GIFs are read and written by Pillow.
+Sound is copied where the container takes it and coded anew elsewhere; frame rate, time stamps and
+chapters are kept, and a rotation in the metadata is applied. Interlaced films and films in HDR are
+refused; of subtitles and other streams a line says that they are left out. Only a few pictures are
+held in memory. Films need PyAV; GIFs are read and written by Pillow.
 
 A result has 8 bits a channel, in H.264 (mp4, m4v, mov, mkv), VP9 (webm) or MPEG-4 (avi), and an
 even number of pixels a side: the last row or column is repeated if need be.
 """
 
 import contextlib
-import itertools
-import os
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,13 +26,17 @@ from lib.files import replacing
 SMOOTHING = 0.9  # share of the past in ab where nothing changes
 SAME = 4.0  # CIELAB units: a change of L by this much is taken for another thing
 CUT = 12.0  # CIELAB units: a mean change of L by this much is another scene
-PIXELS = 8 << 20  # of the pictures that are worked on at once
 TALL = 720  # rows; from here on colours are coded by BT.709, below by BT.601
 X264 = ("libx264", {"crf": "18", "preset": "medium", "rc-lookahead": "20"})
 VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"})
 CODECS = {".webm": VP9, ".avi": ("mpeg4", {"qmin": "2", "qmax": "3"})}
+MP4 = ("aac", {"aac", "mp3", "ac3", "alac"})  # sound: codec if it is coded anew, what is copied
+SOUND = {".mov": (MP4[0], MP4[1] | {"pcm_s16le", "pcm_s16be", "pcm_s24le"})}
+SOUND |= {".mp4": MP4, ".m4v": MP4, ".mkv": ("aac", None), ".webm": ("libopus", {"opus", "vorbis"})}
+SOUND |= {".avi": ("libmp3lame", {"mp3", "ac3", "pcm_s16le", "pcm_u8"})}
+HDR = {16: "PQ", 18: "HLG"}  # transfer functions, as files number them
 BT709, BT601 = ("ITU709", 1), ("ITU601", 6)  # name for the conversion, number in the file
-MISSING = "videos need PyAV: install it by `pip install av`"
+MISSING = "films need PyAV: install it by `pip install av`"
 
 
 class Smoother:
@@ -82,21 +85,14 @@ def color_pictures(
     Yields
     ------
     (array, anything)
-        In order; uint8 RGB, or RGBA. A few pictures are read ahead.
+        In order; uint8 RGB, or RGBA.
     """
-    smooth, predict, pictures = Smoother(smoothing), colorize.Predictor(network), iter(pictures)
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        while ahead := list(itertools.islice(pictures, 1)):
-            count = min(colorize.TOGETHER, PIXELS // ahead[0][0][..., 0].size)
-            ahead += itertools.islice(pictures, max(0, count - 1))
-            photos, others = zip(*ahead, strict=True)
-            look = [(photo, network, render_factor, square) for photo in photos]
-            views = list(threads.map(colorize.view, *zip(*look, strict=True)))
-            predicted = predict(views) * saturation
-            smoothed = [smooth(*pair) for pair in zip(views, predicted, strict=True)]
-            each = [1 if len(photos) > 1 else None] * len(photos)
-            colored = threads.map(colorize.paint, photos, views, smoothed, each)
-            yield from zip(colored, others, strict=True)
+    smooth, sized = Smoother(smoothing), None
+    for photo, other in pictures:
+        lightness = colorize.view(photo, network, render_factor, square)
+        sized = sized or colorize.sized(network, lightness.shape)
+        ab = smooth(lightness, colorize.predict(lightness, sized) * saturation)
+        yield colorize.paint(photo, lightness, ab), other
 
 
 def color_film(source, result, network, *choices, **named):
@@ -110,20 +106,27 @@ def color_film(source, result, network, *choices, **named):
     network, *choices, **named
         As for `color_pictures`.
 
+    Returns
+    -------
+    list of str
+        What of the film is not in the result.
+
     Raises
     ------
     ValueError
-        If the video is truncated or has no pictures, or PyAV is missing.
+        If it is truncated, interlaced, in HDR, or has no pictures, or PyAV is missing.
     OSError
         If it cannot be read or written.
     """
     source, result = Path(source), Path(result)
     write = _write_gif if source.suffix.lower() == ".gif" else _write_video
-    write(source, result, lambda pictures: color_pictures(pictures, network, *choices, **named))
+    return write(
+        source, result, lambda pictures: color_pictures(pictures, network, *choices, **named)
+    )
 
 
 def _write_gif(source, result, color):
-    with Image.open(source) as image, replacing(result) as part:
+    with Image.open(source, formats=["GIF"]) as image, replacing(result) as part:
         try:
             numbers, about = range(image.n_frames), {}
             about["duration"] = [_at(image, n).info.get("duration", 0) for n in numbers]
@@ -136,6 +139,7 @@ def _write_gif(source, result, color):
         pictures = ((np.asarray(_at(image, n).convert(kind)), None) for n in bar)
         colored = (Image.fromarray(photo) for photo, _ in color(pictures))
         next(colored).save(part, "GIF", save_all=True, append_images=colored, **about)
+    return []
 
 
 def _at(image, number):
@@ -148,14 +152,19 @@ def _write_video(source, result, color):
         import av
     except ImportError:
         raise ValueError(MISSING) from None
-    count, turns = _examined(source, av)
+    address = f"file:{source}"  # else FFmpeg takes what stands before a colon for a protocol
+    count, turns = _examined(address, av)
     with contextlib.ExitStack() as files:
-        film = files.enter_context(av.open(str(source)))
+        film = files.enter_context(av.open(address))
         part = files.enter_context(replacing(result))
-        new = files.enter_context(av.open(str(part), "w"))
+        new = files.enter_context(av.open(f"file:{part}", "w"))
         new.metadata.update(film.metadata)
+        new.set_chapters(film.chapters())
         stream = _picture_stream(new, film.streams.best("video"), result.suffix.lower(), turns)
-        sounds = {sound.index: _sound_stream(new, sound) for sound in film.streams.audio}
+        sounds = {
+            sound.index: _sound_stream(new, sound, result.suffix.lower())
+            for sound in film.streams.audio
+        }
         bar = tqdm(total=count, desc=source.name, unit="picture", disable=None, leave=False)
         files.enter_context(bar)
         base = film.streams.best("video").time_base
@@ -168,14 +177,17 @@ def _write_video(source, result, color):
             new.mux(stream.encode(frame))
             bar.update()
         new.mux(stream.encode(None))
+        left = len(film.streams) - 1 - len(sounds)
+        return [f"left out: {left} streams (subtitles, data, other pictures)"] if left else []
 
 
-def _examined(source, av):
+def _examined(address, av):
     """Number of pictures, and quarter turns to the left that make them upright.
 
-    Raises ValueError if there are none, or if the video ends before its header says it does.
+    Raises ValueError if there are none, if the film ends before its header says it does, or if it
+    is interlaced or in HDR.
     """
-    with av.open(str(source)) as film:
+    with av.open(address) as film:
         picture, count, end = film.streams.best("video"), 0, 0.0
         if picture is None:
             raise ValueError("expected a video, got a file without pictures")
@@ -186,12 +198,16 @@ def _examined(source, av):
                 count += packet.stream.index == picture.index
         length = (film.duration or 0) / av.time_base
         end -= (film.start_time or 0) / av.time_base
-        if count < 0.97 * picture.frames - 1 or end < 0.97 * length - 0.2:
+        if end < 0.97 * length - 0.2:
             raise ValueError(f"truncated: it ends after {end:.1f} of {length:.1f} seconds")
         film.seek(0)
         first = next(film.decode(picture), None)
         if first is None:
             raise ValueError("expected a video, got one whose pictures cannot be decoded")
+        if first.interlaced_frame:
+            raise ValueError("interlaced: not supported, make it progressive first")
+        if int(first.color_trc) in HDR:
+            raise ValueError(f"HDR ({HDR[first.color_trc]}): not supported, make it SDR first")
         return count, round(first.rotation / 90) % 4
 
 
@@ -233,14 +249,13 @@ def _picture_stream(new, picture, suffix, turns):
     return stream
 
 
-def _sound_stream(new, sound):
+def _sound_stream(new, sound, suffix):
     """A stream for the sound: a copy, or of the container's own codec where it must be."""
-    if sound.codec_context.codec.canonical_name in new.supported_codecs:
+    codec, copied = SOUND[suffix]
+    if copied is None or sound.codec_context.codec.canonical_name in copied:
         stream = new.add_stream_from_template(sound)
     else:
-        codec = {"opus": "libopus", "vorbis": "libvorbis"}
-        codec = codec.get(new.default_audio_codec, new.default_audio_codec)
-        stream = new.add_stream(codec, rate=sound.rate)
+        stream = new.add_stream(codec, rate=48000 if codec == "libopus" else sound.rate)
     stream.metadata.update(sound.metadata)
     return stream
 

@@ -83,7 +83,10 @@ def read(source, largest=None, most=MOST):
 
 def on_white(photo):
     """A photo as a network is shown it: uint8 (H, W, 3), over white where it is transparent."""
-    picture = Image.fromarray(_eight_bits(photo))
+    photo = eight_bits(photo)
+    if photo.shape[2:] == (3,):
+        return photo
+    picture = Image.fromarray(photo)
     if picture.mode == "RGBA":
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
@@ -171,7 +174,7 @@ def _tiff(data, most):
 
 def _photo(pixels, mode, profile):
     """The photo in sRGB of samples (H, W, n), the colours of `mode` and perhaps alpha."""
-    pixels = np.atleast_3d(_eight_bits(pixels) if mode == "CMYK" else pixels)
+    pixels = np.atleast_3d(eight_bits(pixels) if mode == "CMYK" else pixels)
     colours, alpha = np.split(pixels, [len(mode)], axis=-1)
     photo = _to_srgb(
         np.ascontiguousarray(colours[..., 0] if mode == "L" else colours), mode, profile
@@ -198,7 +201,8 @@ def _levels(values):
     return np.rint(65535 * shares).astype(np.uint16)
 
 
-def _eight_bits(photo):
+def eight_bits(photo):
+    """The photo, or any samples, as uint8."""
     return photo if photo.dtype == np.uint8 else ((photo + np.uint32(128)) // 257).astype(np.uint8)
 
 

@@ -1,7 +1,6 @@
 """Charts of colour: which colours there are, which are predicted, which are predicted wrongly.
 
-Called through `lib.figures`. Colours are pairs (a, b) in CIELAB units, or the classes of
-`metrics.color_classes`.
+Colours are pairs (a, b) in CIELAB units, or the classes of `metrics.color_classes`.
 
 References
 ----------
@@ -17,13 +16,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from lib import lab
-from lib.figures.style import BLUE, GRAY, INK, NETWORKS, RED, blank, in_order, styled
+from lib.figures.style import BLUE, GRAY, INK, NETWORKS, RED, blank, in_order, label_powers, styled
 from lib.figures.style import label as name_of
+
+SIMPLE = ("gray", "mean_ab", "l_lookup")  # baselines that need no other photo and no training
 
 AB_RANGE = 110.0  # CIELAB units: sRGB reaches -108 in b
 BINS = 23  # of an ab histogram, along a and along b
 MIDDLE = 15.0  # CIELAB units: a bin is in the middle if |a| and |b| of its centre are below
-SIMPLE = ("gray", "mean_ab", "l_lookup")  # baselines that need no other photo and no training
 RARE = 1e-5  # share of the pixels: what is rarer is drawn as if it were as common as that
 HUES = {  # colour class, in the order of every chart: a patch of it
     "grey": "#9A9A9A",
@@ -38,20 +38,20 @@ HUES = {  # colour class, in the order of every chart: a patch of it
 
 
 @styled
-def ab_histogram(ab, mean_ab=None):
+def ab_histogram(ab, mean_ab):
     """How often each colour occurs: log density over a and b, the mean marked and shown.
 
     Parameters
     ----------
     ab : array (..., 2), CIELAB units
-    mean_ab : pair of float, optional
-        The mean to mark; by default that of `ab`. It is what a model answers that cannot decide:
-        near the middle of all colours, a greyish brown.
+    mean_ab : pair of float
+        The mean to mark. It is what a model answers that cannot decide: near the middle of all
+        colours, a greyish brown.
     """
     ab = np.asarray(ab, np.float32).reshape(-1, np.shape(ab)[-1])
     if ab.shape[-1] != 2 or not len(ab):
         raise ValueError(f"ab: expected shape (..., 2), got {ab.shape}")
-    mean = np.asarray(ab.mean(axis=0) if mean_ab is None else mean_ab, float).reshape(2)
+    mean = np.asarray(mean_ab, float).reshape(2)
     figure = blank(7.2, 4.6)
     axes, swatch = figure.subplots(1, 2, gridspec_kw={"width_ratios": [5, 1]})
     bins = np.linspace(-AB_RANGE, AB_RANGE, 111)
@@ -66,8 +66,9 @@ def ab_histogram(ab, mean_ab=None):
     where = {"xytext": (-104, -104), "arrowprops": {"arrowstyle": "-", "color": INK}}
     axes.annotate(f"mean: a = {mean[0]:.1f}, b = {mean[1]:.1f}", mean, **where)
     axes.set(xlabel="a (green to red, CIELAB units)", ylabel="b (blue to yellow, CIELAB units)")
-    figure.colorbar(image, ax=axes, label="share of pixels in a cell of 2 x 2 units")
-    swatch.imshow(np.asarray(lab.lab_to_rgb(np.array([[[50.0, *mean]]]))))
+    words = "share of pixels in a cell of 2 x 2 units"
+    label_powers(figure.colorbar(image, ax=axes, label=words).ax.yaxis)
+    swatch.imshow(lab.lab_to_rgb(np.array([[[50.0, *mean]]])))
     swatch.set(xticks=[], yticks=[])
     swatch.set_title("mean colour\nat L = 50", fontsize=9)
     return figure
@@ -82,15 +83,8 @@ def ab_histograms(histograms):
     histograms : dict of row name -> array (23, 23), counts from 0 up
         Of `metrics.ab_histogram`: rows a, columns b, bins of 10 CIELAB units centred on -110 to
         110. Drawn as shares of each row's pixels on one logarithmic scale.
-
-    Raises
-    ------
-    ValueError
-        For no row, another shape, negative counts, or a row without any pixel.
     """
-    if not histograms:
-        raise ValueError("histograms: expected at least one row, got none")
-    shares = {name: _shares(name, histograms[name]) for name in in_order(histograms)}
+    shares = {name: histograms[name] / np.sum(histograms[name]) for name in in_order(histograms)}
     shares = {name: shares[name] for name in sorted(shares, key=lambda name: name != "truth")}
     columns = min(5, len(shares))
     rows = -(-len(shares) // columns)
@@ -115,21 +109,10 @@ def ab_histograms(histograms):
         lowest.tick_params(labelbottom=True)
     figure.supxlabel("a (green to red, CIELAB units)", fontsize=9)
     figure.supylabel("b (blue to yellow, CIELAB units)", fontsize=9)
-    words = (
-        f"share of a row\u2019s pixels in a bin of 10 x 10 units (square: |a|, |b| < {MIDDLE:g})"
-    )
+    words = f"share of a row’s pixels in a bin of 10 x 10 units (square: |a|, |b| < {MIDDLE:g})"
     bar = {"location": "top", "shrink": 0.6, "aspect": 50, "extend": "min", "label": words}
-    figure.colorbar(image, ax=panels, **bar)
+    label_powers(figure.colorbar(image, ax=panels, **bar).ax.xaxis)
     return figure
-
-
-def _shares(name, counts):
-    counts = np.asarray(counts, float)
-    if counts.shape != (BINS, BINS) or not np.isfinite(counts).all() or counts.min() < 0:
-        raise ValueError(f"{name}: expected ({BINS}, {BINS}) counts from 0 up, got {counts.shape}")
-    if not counts.sum():
-        raise ValueError(f"{name}: expected at least one pixel, got none")
-    return counts / counts.sum()
 
 
 def _reach(tables):
@@ -145,11 +128,9 @@ def _middle(shares):
 
 
 def _percent(share):
-    return (
-        f"{100 * share:.0f} %"
-        if 0.01 <= share <= 0.99 or share in (0, 1)
-        else ("< 1 %" if share < 0.5 else "> 99 %")
-    )
+    if 0 < share < 0.01:
+        return "< 1 %"
+    return "> 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
 
 
 @styled
@@ -162,16 +143,8 @@ def error_by_color(colors):
         One row a colour class of the true pixels and a model: color (a key of `HUES`), model,
         pixels (share of the test pixels, 0 to 1), rmse_ab, rmse_ab_low, rmse_ab_high (CIELAB
         units), chroma_ratio (mean predicted over mean true chroma). NaN where a class is empty.
-
-    Raises
-    ------
-    ValueError
-        For a missing column, or without any row that is a network.
+        ValueError if no row is a network.
     """
-    needed = ["color", "model", "pixels", "rmse_ab", "rmse_ab_low", "rmse_ab_high", "chroma_ratio"]
-    lacking = [column for column in needed if column not in colors]
-    if lacking or not len(colors):
-        raise ValueError(f"colors: expected rows with {needed}, got columns {list(colors)}")
     table = colors.set_index(["model", "color"])
     given = in_order(colors["model"].unique())
     networks = [name for name in given if name in NETWORKS]
@@ -256,4 +229,4 @@ def _gamut():
     corners = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]])
     steps = np.linspace(0, 6, 181)
     hues = [np.interp(steps, range(7), [*channel, channel[0]]) for channel in corners.T]
-    return np.asarray(lab.rgb_to_lab(np.stack(hues, axis=-1))).T[1:]
+    return lab.rgb_to_lab(np.stack(hues, axis=-1)).T[1:]

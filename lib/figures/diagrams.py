@@ -1,67 +1,99 @@
 """Diagrams drawn by code: a model as a chain of boxes, and the way of a photo through the study.
 
-Called through `lib.figures`. Axes are in inches, and a figure is as large as what stands on it.
-`lib.blocks` reads the boxes of a model.
+The boxes are read from the Keras model, so that a diagram cannot differ from what is trained.
+Layers are named `<block>_<part>` (encode1_conv, encode1_norm, fuse_concat): the part before the
+first underscore is the block. Axes are in inches, and a figure is as large as what stands on it.
 """
 
 import math
+import re
 
+import keras
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from lib.figures.style import BLUE, INK, RED, blank, styled
+from lib.figures.style import BLUE, INK, RED, page, styled
 
-# kind: (label, fill, hatch): tints of Okabe and Ito's colours, told apart in grey as well
+# kind: (label, fill, hatch, how the names of its blocks begin); the fills are tints of Okabe and
+# Ito's colours, told apart in grey as well
 KINDS = {
-    "convolution": ("convolutions", "#A9D8F3", ""),
-    "dense": ("dense, global features", "#F3C566", "///"),
-    "fusion": ("fusion", "#F7F0A0", "xx"),
-    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\"),
-    "attention": ("self-attention", "#EB9E66", ".."),
-    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--"),
-    "output": ("output", "#D0D0D0", ""),
-    "other": ("preparation", "#FFFFFF", ""),
+    "convolution": ("convolutions", "#A9D8F3", "", "encode|central|down|conv|separable"),
+    "dense": ("dense, global features", "#F3C566", "///", "global|code|expand|dense|flatten"),
+    "fusion": ("fusion", "#F7F0A0", "xx", "fuse|concatenate|add"),
+    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\", "xception|block"),
+    "attention": ("self-attention", "#EB9E66", "..", "attention|self"),
+    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--", "decode|up"),
+    "output": ("output", "#D0D0D0", "", "output"),
+    "other": ("preparation", "#FFFFFF", "", ""),
 }
+# Layers with an automatic name that belong to the layer before them.
+SMALL = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "Dropout", "ZeroPadding2D")
 PAGE = 10.6  # inches that a line of boxes may take
 GAP = 0.26  # inches between boxes, for the arrow
 LEVEL = 0.12  # inches between arcs
 
 
+def blocks_of(model, image_size=64):
+    """Read the blocks of a Keras functional model, in the order in which it computes them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional and built. Layers are grouped by their name up to the first underscore; a nested
+        model is one block; layers with automatic names are blocks of their own.
+    image_size : int
+        Side in pixels to state shapes for, where the model takes any size.
+
+    Returns
+    -------
+    list of dict
+        `name`; `kind`, a key of `KINDS`; `shape`, (H, W, C) or (C,) of the block's last layer;
+        `inputs`, names of the blocks it takes, without the model's own inputs.
+
+    Raises
+    ------
+    ValueError
+        If the model is not functional.
+    """
+    if not hasattr(model, "operations") or not getattr(model, "inputs", None):
+        raise ValueError(f"model: expected a built Keras functional model, got {type(model)}")
+    blocks, block_of = {}, {}
+    for operation in model.operations:
+        if type(operation).__name__ == "InputLayer":
+            continue
+        name = _block_name(operation, list(blocks))
+        block_of[id(operation)] = name
+        block = blocks.setdefault(name, {"name": name, "kind": _kind(operation), "inputs": []})
+        block["last"] = operation
+        for parent in _parents(operation):
+            source = block_of.get(id(parent))
+            if source not in (None, name, *block["inputs"]):
+                block["inputs"].append(source)
+    outputs = [block.pop("last")._inbound_nodes[-1].output_tensors[-1] for block in blocks.values()]
+    for block, shape in zip(blocks.values(), _shapes(model, outputs, image_size), strict=True):
+        block["shape"] = shape
+    return list(blocks.values())
+
+
 @styled
-def model_diagram(blocks, title="", input_label="", output_label="", skips=None):
+def model_diagram(blocks, title=""):
     """Figures 4 and 5: a model as a chain of boxes, left to right, on as many lines as it takes.
 
     A box is high as log2 of the side in pixels and wide as log2 of the channels. An arc joins two
     blocks that do not follow each other; across lines, a letter stands at both of its ends.
-
-    Parameters
-    ----------
-    blocks : list of dict
-        `name`, `kind` (a key of `KINDS`), `shape` and perhaps `inputs`: as from `blocks_of`.
-        Without `inputs`, each block takes the one before it.
-    title, input_label, output_label : str
-    skips : list of (from, to), optional
-        Names of blocks joined by an arc. None reads them from `inputs`.
+    `blocks` are as from `blocks_of`. ValueError if there is none.
     """
-    if not blocks or not all({"name", "kind", "shape"} <= set(block) for block in blocks):
-        raise ValueError("blocks: expected at least one dict with name, kind and shape")
-    chain = list(zip([None, *blocks], blocks, strict=False))
-    if not {block["kind"] for block in blocks} <= set(KINDS):
-        raise ValueError(f"blocks: expected kinds of {list(KINDS)}, got another")
-    if skips is None:
-        skips = [
-            (source, block["name"])
-            for last, block in chain
-            for source in block.get("inputs", [])
-            if last and source != last["name"]
-        ]
-    known = {block["name"] for block in blocks}
-    if not {name for skip in skips for name in skip} <= known:
-        raise ValueError(f"skips: expected pairs of {sorted(known)}, got {skips}")
-    words = [{"name": word, "kind": "word", "shape": (1,)} for word in (input_label, output_label)]
-    cells = [cell for cell in [words[0], *blocks, words[1]] if cell["name"]]
-    lines = _wrap(cells)
+    if not blocks:
+        raise ValueError("blocks: expected at least one, got none")
+    pairs = list(zip(blocks, blocks[1:], strict=False))
+    skips = [
+        (source, block["name"])
+        for last, block in pairs
+        for source in block["inputs"]
+        if source != last["name"]
+    ]
+    lines = _wrap(blocks)
     levels = _levels(lines, skips)
-    tall = max(_box(cell)[1] for cell in cells)
+    tall = max(_box(block)[1] for block in blocks)
     above = 0.2 + LEVEL * max(levels.values(), default=-1)
     pitch = above + tall + 0.62
     top = 0.42 if title else 0.12
@@ -69,21 +101,20 @@ def model_diagram(blocks, title="", input_label="", output_label="", skips=None)
     long = max(sum(map(_cell_width, line)) for line in lines)
     width = 0.5 + max(long, sum(map(_legend_width, kinds)))
     height = top + pitch * len(lines) + 0.3
-    axes = _canvas(width, height)
+    axes = page(width, height)
+    axes.invert_yaxis()
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
     places = {}
     for row, line in enumerate(lines):
         left, roof = 0.25, height - top - pitch * row - above
-        for cell in line:
-            wide = _cell_width(cell)
-            places[cell["name"]] = (left + wide / 2, roof - tall / 2, *_box(cell), row)
-            _draw_cell(axes, cell, places[cell["name"]], roof - tall)
+        for block in line:
+            wide = _cell_width(block)
+            places[block["name"]] = (left + wide / 2, roof - tall / 2, *_box(block), row)
+            _draw_block(axes, block, places[block["name"]], roof - tall)
             left += wide
-    for cell, following in zip(cells, cells[1:], strict=False):
-        if "word" in (cell["kind"], following["kind"]) or cell["name"] in following.get(
-            "inputs", [cell["name"]]
-        ):
-            _follow(axes, places[cell["name"]], places[following["name"]])
+    for block, following in pairs:
+        if block["name"] in following["inputs"]:
+            _follow(axes, places[block["name"]], places[following["name"]])
     _draw_skips(axes, levels, places, tall)
     _legend(axes, kinds)
     return axes.figure
@@ -92,7 +123,8 @@ def model_diagram(blocks, title="", input_label="", output_label="", skips=None)
 @styled
 def flow_diagram():
     """Figure 3: the way of a photo (a) in training and (b) in testing."""
-    axes = _canvas(10.0, 5.0)
+    axes = page(10.0, 5.0)
+    axes.invert_yaxis()
     for y, words in [(4.85, "(a) Training"), (2.35, "(b) Testing")]:
         axes.text(0.1, y, words, fontsize=11, fontweight="bold", va="top")
     axes.plot([0.1, 9.9], [2.5, 2.5], color="#CCCCCC", linewidth=0.8)
@@ -129,36 +161,67 @@ def flow_diagram():
     return axes.figure
 
 
-def _box(cell):
-    """Width and height of a box in inches; of the words at the ends of the chain."""
-    if cell["kind"] == "word":
-        return 0.075 * max(map(len, cell["name"].split())), 0.3
-    *sides, channels = cell["shape"]
-    side = max([side or 1 for side in sides], default=1)
-    return 0.1 + 0.055 * math.log2((channels or 1) + 1), 0.22 + 0.15 * math.log2(side)
+def _block_name(operation, before):
+    """The block of a layer: its name up to the first underscore, unless Keras chose the name."""
+    kind = type(operation).__name__
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
+    automatic = re.fullmatch(rf"{snake.replace('_', '_?')}(_\d+)?", operation.name)
+    if automatic and kind in SMALL and before:
+        return before[-1]
+    nested = hasattr(operation, "layers")
+    return operation.name if automatic or nested else operation.name.split("_")[0]
 
 
-def _cell_width(cell):
-    shape = "" if cell["kind"] == "word" else _sides(cell)
-    name = "" if cell["kind"] == "word" else cell["name"]
-    return max(_box(cell)[0], 0.085 * len(name), 0.072 * len(shape)) + GAP
+def _kind(operation):
+    if hasattr(operation, "layers"):
+        return "pretrained"
+    return next(kind for kind, looks in KINDS.items() if re.match(looks[-1], operation.name))
 
 
-def _sides(cell):
-    return "×".join(str(side) for side in cell["shape"])
+def _parents(operation):
+    for node in getattr(operation, "_inbound_nodes", []):
+        for tensor in node.input_tensors:
+            yield tensor._keras_history.operation
 
 
-def _wrap(cells):
-    """Cells on lines of about equal length, none longer than `PAGE`."""
-    total = sum(map(_cell_width, cells))
+def _shapes(model, outputs, image_size):
+    """Shapes of symbolic tensors without the batch axis, for photos of `image_size`."""
+    if any(None in tensor.shape[1:] for tensor in outputs):
+        probes = [
+            keras.KerasTensor((1, *(image_size if side is None else side for side in t.shape[1:])))
+            for t in model.inputs
+        ]
+        outputs = keras.Model(model.inputs, outputs)(probes if len(probes) > 1 else probes[0])
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return [tuple(tensor.shape[1:]) for tensor in outputs]
+
+
+def _box(block):
+    """Width and height of a box in inches."""
+    *sides, channels = block["shape"]
+    return 0.1 + 0.055 * math.log2(channels + 1), 0.22 + 0.15 * math.log2(max(sides, default=1))
+
+
+def _cell_width(block):
+    """Inches that a box takes on its line, with its words and the gap to the next."""
+    return max(_box(block)[0], 0.085 * len(block["name"]), 0.072 * len(_sides(block))) + GAP
+
+
+def _sides(block):
+    return "×".join(str(side) for side in block["shape"])
+
+
+def _wrap(blocks):
+    """Blocks on lines of about equal length, none longer than `PAGE`."""
+    total = sum(map(_cell_width, blocks))
     target = total / math.ceil(total / PAGE) + 0.5 * (total > PAGE)
     lines, used = [[]], 0.0
-    for cell in cells:
-        if lines[-1] and used + _cell_width(cell) > min(target, PAGE) + 0.01:
+    for block in blocks:
+        if lines[-1] and used + _cell_width(block) > min(target, PAGE) + 0.01:
             lines.append([])
             used = 0.0
-        lines[-1].append(cell)
-        used += _cell_width(cell)
+        lines[-1].append(block)
+        used += _cell_width(block)
     return lines
 
 
@@ -178,27 +241,13 @@ def _levels(lines, skips):
     return levels
 
 
-def _canvas(width, height):
-    """Axes that fill a new figure, one unit an inch."""
-    figure = blank(width, height)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes([0, 0, 1, 1])
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.set_axis_off()
-    return axes
-
-
-def _draw_cell(axes, cell, place, floor):
+def _draw_block(axes, block, place, floor):
     x, y, width, height, _ = place
-    if cell["kind"] == "word":
-        word = cell["name"].replace(" ", "\n")
-        axes.text(x, y, word, ha="center", va="center", fontsize=8.5, fontstyle="italic")
-        return
-    _, fill, hatch = KINDS[cell["kind"]]
+    _, fill, hatch, _ = KINDS[block["kind"]]
     corner = (x - width / 2, y - height / 2)
     axes.add_patch(Rectangle(corner, width, height, facecolor=fill, edgecolor=INK, hatch=hatch))
-    axes.text(x, floor - 0.05, cell["name"], ha="center", va="top", fontsize=8.5)
-    axes.text(x, floor - 0.22, _sides(cell), ha="center", va="top", fontsize=7.5, color="#444444")
+    axes.text(x, floor - 0.05, block["name"], ha="center", va="top", fontsize=8.5)
+    axes.text(x, floor - 0.22, _sides(block), ha="center", va="top", fontsize=7.5, color="#444444")
 
 
 def _arrow(axes, start, end, color=INK, style="-", bend="arc3"):
@@ -244,7 +293,7 @@ def _legend_width(kind):
 def _legend(axes, kinds):
     left = 0.25
     for kind in kinds:
-        label, fill, hatch = KINDS[kind]
+        label, fill, hatch, _ = KINDS[kind]
         looks = {"facecolor": fill, "edgecolor": INK, "hatch": hatch}
         axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **looks))
         axes.text(left + 0.27, 0.18, label, fontsize=8, va="center")

@@ -1,31 +1,26 @@
-"""Figures: numbers and arrays in, a `matplotlib.figure.Figure` out.
+"""Photos in rows and columns, with words beside, above and beneath; CIELAB's channels.
 
-No pyplot: nothing stays open behind a notebook's back, and a notebook shows a figure by returning
-it. Photos are (N, H, W, 3), uint8 or float in [0, 1]; where a grey photo is wanted, lightness
-(H, W) or (H, W, 1) in 0..100 serves too. Photos are drawn here and in `lib.montage`, charts in
-`lib.charts`, `lib.curves` and `lib.color_charts`, diagrams in `lib.diagrams`; all are called here.
+A photo is (H, W, 3), uint8 or float in [0, 1], or lightness (H, W) or (H, W, 1) in 0..100.
 """
 
-# ruff: noqa: F401  (what is imported and not used here is called from here by notebooks)
-
-import io
 import textwrap
 from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
 from PIL import Image, PngImagePlugin
+from scipy import ndimage
 
 from lib import lab
-from lib.figures.blocks import blocks_of
-from lib.figures.charts import counts, measure_bars, rank_plot
-from lib.figures.color_charts import ab_histogram, ab_histograms, error_by_color
-from lib.figures.curves import nogan_curves, render_factor_curve, training_curves
-from lib.figures.diagrams import flow_diagram, model_diagram
-from lib.figures.montage import looks, montage, photos_of, rgb_of
-from lib.figures.style import WIDTH, blank, label, save, styled, write_png
+from lib.figures.style import INK, WIDTH, blank, label, page, printable, styled
+from lib.files import replacing
 
 AB_LIMIT = 60.0  # CIELAB units at the ends of the maps of a and b: few photos go beyond
+SHOWN_L = 65.0  # L at which a and b are shown alone, without the photo's lightness
+LOOKS = 8  # steps of NoGAN's joint phase that are shown
+MARKED_SIDE = 240  # pixels, least longer side of a photo with scribbles drawn on it
+DOT = 0.022  # radius of a scribble of one pixel, as a share of the longer side
 SLIDER_SIDE = 320  # pixels, longest side of a slider's photos
 GREEN_RED = LinearSegmentedColormap.from_list("a", ["#00735C", "#F7F7F7", "#B3003C"])
 BLUE_YELLOW = LinearSegmentedColormap.from_list("b", ["#2B4C9B", "#F7F7F7", "#8F7200"])
@@ -43,27 +38,28 @@ def save_slider(folder, photo, model, gray, colored, group="slider"):
         raise ValueError(f"group: expected slider or failures, got {group}")
     stem = Path(photo).stem
     before, after = f"{stem}-before.png", f"{stem}-after-{model}.png"
-    words = [f"{stem} in grey", f"{stem} coloured by {label(model)}"]
+    words = {before: f"{stem} in grey", after: f"{stem} coloured by {label(model)}"}
     paths = []
-    for name, image, alt in zip([before, after], [gray, colored], words, strict=True):
-        picture = Image.fromarray(_bytes(rgb_of(image, "gray and colored")))
+    for (name, alt), image in zip(words.items(), [gray, colored], strict=True):
+        rgb = rgb_of(image, "gray and colored")
+        levels = rgb if rgb.dtype == np.uint8 else np.rint(rgb * 255).astype(np.uint8)
+        picture, chunks = Image.fromarray(levels), PngImagePlugin.PngInfo()
         picture.thumbnail((SLIDER_SIDE, SLIDER_SIDE))
-        chunks, memory = PngImagePlugin.PngInfo(), io.BytesIO()
-        chunks.add_text("Description", alt)
-        picture.save(memory, "PNG", pnginfo=chunks, optimize=True)
-        paths.append(write_png(Path(folder) / group / name, alt, memory.getvalue()))
+        chunks.add_text("Description", printable(alt))
+        paths.append(Path(folder) / group / name)
+        with replacing(paths[-1]) as temporary:
+            picture.save(temporary, "PNG", pnginfo=chunks, optimize=True)
     return paths
 
 
 @styled
 def gray_sample(lightness):
-    """Figure 1: one grey photo, `lightness` (H, W) or (H, W, 1) in 0..100, with its scale."""
-    lightness = np.asarray(lightness, np.float32)
-    if lightness.ndim not in (2, 3) or (lightness.ndim == 3 and lightness.shape[-1] != 1):
-        raise ValueError(f"lightness: expected (H, W) or (H, W, 1), got {lightness.shape}")
+    """Figure 1: one grey photo, `lightness` (H, W, 1) in 0..100, with its scale."""
+    if lightness.ndim != 3 or lightness.shape[-1] != 1:
+        raise ValueError(f"lightness: expected (H, W, 1), got {lightness.shape}")
     figure = blank(4.6, 3.8)
     axes = figure.add_subplot()
-    axes.imshow(lightness.reshape(lightness.shape[:2]), cmap="gray", vmin=0, vmax=100)
+    axes.imshow(lightness, cmap="gray", vmin=0, vmax=100)
     axes.set_axis_off()
     bar = figure.colorbar(axes.images[0], ax=axes, shrink=0.85, ticks=[0, 25, 50, 75, 100])
     bar.set_label("lightness L (CIELAB, 0 to 100)")
@@ -74,21 +70,15 @@ def gray_sample(lightness):
 def photo_grid(rgb, titles=None, columns=6):
     """Figure 2, and examples with their reasons: photos in rows, each with a title beneath.
 
-    Parameters
-    ----------
-    rgb : sequence of arrays (H, W, 3) or lightness (H, W, 1)
-        Photos may differ in size.
-    titles : sequence of str, optional
-        One a photo; long ones are broken into lines.
-    columns : int
+    The photos of `rgb` may differ in size; of `titles`, one a photo, long ones are broken into
+    lines.
     """
     photos = photos_of(rgb, "rgb")
     titles = _captions(titles, len(photos), "titles")
-    columns = min(columns, len(photos))
-    rows = [photos[start : start + columns] for start in range(0, len(photos), columns)]
-    if titles is None:
-        return montage(rows)
-    words = [titles[start : start + columns] for start in range(0, len(photos), columns)]
+    rows, words = (
+        [items[start : start + columns] for start in range(0, len(photos), columns)]
+        for items in (photos, titles)
+    )
     return montage(rows, under=words)
 
 
@@ -133,34 +123,20 @@ def pick(values, count=2):
 
 
 @styled
-def worst_best(truth, predicted, values, measure="RMSE of ab", names=None, count=2):
+def worst_best(truth, predicted, values):
     """Best, median and worst photos of one model, chosen by `pick` and not by taste.
 
-    Parameters
-    ----------
-    truth, predicted : array (N, H, W, 3)
-    values : array (N,)
-        The measure, lower is better.
-    measure : str
-        Its name and unit.
-    names : sequence of str, optional
-    count : int
-        Photos of each group.
+    `truth` and `predicted` are (N, H, W, 3), `values` (N,) their RMSE of ab; N is 3 or more.
     """
-    values = np.asarray(values, float)
     if not len(truth) == len(predicted) == len(values) or len(values) < 3:
         sizes = (len(truth), len(predicted), len(values))
         raise ValueError(f"values: expected as many as photos, and 3 or more, got {sizes}")
-    groups = pick(values, count)
+    groups = pick(values)
     rows = np.concatenate(list(groups.values()))
-    numbers = [f"{measure} {values[row]:.1f}" for row in rows]
-    words = numbers
-    if names is not None:
-        words = [f"{names[row]}\n{number}" for row, number in zip(rows, numbers, strict=True)]
     photos = [photos_of([images[row] for row in rows], "photos") for images in (truth, predicted)]
     above = [name for name, group in groups.items() for _ in group]
-    captions = [None, words]
-    return montage(photos, left=["Truth", "Predicted"], above=above, under=captions)
+    words = [f"RMSE of ab {values[row]:.1f}" for row in rows]
+    return montage(photos, left=["Truth", "Predicted"], above=above, under=[None, words])
 
 
 @styled
@@ -170,43 +146,171 @@ def lab_channels(rgb):
     Above: L, a and b as numbers; a from green to red, b from blue to yellow, with the same limits
     for every photo. Below: each channel alone as the colour that it stands for, a and b at L = 65.
     """
-    values = np.asarray(lab.rgb_to_lab(rgb_of(rgb, "rgb")))
+    rgb = rgb_of(rgb, "rgb")
+    values = lab.rgb_to_lab(rgb)
+    at_shown_l = values.copy()
+    at_shown_l[..., 0] = SHOWN_L
     figure = blank(WIDTH, 4.4)
-    panels = figure.subplots(2, 4, gridspec_kw={"width_ratios": [1, 1, 1, 1]})
-    maps = [("gray", 0, 100, "L, lightness"), (GREEN_RED, None, None, "a, green to red")]
-    maps.append((BLUE_YELLOW, None, None, "b, blue to yellow"))
-    panels[0, 0].imshow(rgb_of(rgb, "rgb"))
+    panels = figure.subplots(2, 4)
+    panels[0, 0].imshow(rgb)
     panels[0, 0].set_title("photo")
-    for channel, (colors, low, high, title) in enumerate(maps):
-        low, high = (-AB_LIMIT, AB_LIMIT) if low is None else (low, high)
-        axes = panels[0, channel + 1]
+    panels[1, 0].imshow(lab.lab_to_rgb(at_shown_l))
+    panels[1, 0].set_title("a and b at L = 65")
+    maps = [("L, lightness", "gray", 0, 100), ("a, green to red", GREEN_RED, -AB_LIMIT, AB_LIMIT)]
+    maps.append(("b, blue to yellow", BLUE_YELLOW, -AB_LIMIT, AB_LIMIT))
+    for channel, (title, colors, low, high) in enumerate(maps):
+        axes, below = panels[:, channel + 1]
         shown = axes.imshow(values[..., channel], cmap=colors, vmin=low, vmax=high)
         axes.set_title(title)
-        ends = "neither" if channel == 0 else "both"
+        ends = "both" if channel else "neither"
         bar = figure.colorbar(shown, ax=axes, location="bottom", extend=ends, aspect=18)
         bar.set_label("CIELAB units")
-        alone = np.zeros_like(values)
-        alone[..., 0] = values[..., 0] if channel == 0 else 65.0
-        alone[..., channel] = values[..., channel]
-        panels[1, channel + 1].imshow(np.asarray(lab.lab_to_rgb(alone)))
-    both = np.concatenate([np.full_like(values[..., :1], 65.0), values[..., 1:]], axis=-1)
-    panels[1, 0].imshow(np.asarray(lab.lab_to_rgb(both)))
-    titles = ["a and b at L = 65", "L alone", "a alone, L = 65", "b alone, L = 65"]
-    for axes, title in zip(panels[1], titles, strict=True):
-        axes.set_title(title)
+        alone = np.where(np.arange(3) == channel, values, [SHOWN_L if channel else 0.0, 0.0, 0.0])
+        below.imshow(lab.lab_to_rgb(alone))
+        below.set_title(f"{title[0]} alone" + (", L = 65" if channel else ""))
     for axes in panels.flat:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     return figure
 
 
+def mark(lightness, given, ab):
+    """A grey photo, enlarged, with its scribbles as discs of their colours, ringed in white.
+
+    Parameters
+    ----------
+    lightness : array (H, W, 1)
+        L in 0..100.
+    given : array (H, W) of bool
+    ab : array (H, W, 2)
+        CIELAB units, used where `given`; shown at L = 65.
+
+    Returns
+    -------
+    array (kH, kW, 3), float32 in [0, 1]
+        The least whole k that makes the longer side 240 pixels or more.
+    """
+    lightness, given = np.asarray(lightness), np.asarray(given)
+    if lightness.shape != (*given.shape, 1):
+        shapes = f"{lightness.shape} and {given.shape}"
+        raise ValueError(f"lightness, given: expected (H, W, 1) and (H, W), got {shapes}")
+    times = -(-MARKED_SIDE // max(given.shape))
+    photo = rgb_of(lightness, "lightness").repeat(times, axis=0).repeat(times, axis=1)
+    if not given.any():
+        return photo
+    colors = np.concatenate([np.full((*given.shape, 1), SHOWN_L), np.asarray(ab)], axis=-1)
+    colors = lab.lab_to_rgb(colors)
+    centers = np.ones(photo.shape[:2], bool)
+    rows, columns = (places * times + times // 2 for places in np.nonzero(given))
+    centers[rows, columns] = False
+    distance, nearest = ndimage.distance_transform_edt(centers, return_indices=True)
+    radius = DOT * max(photo.shape)
+    chosen = colors[nearest[0] // times, nearest[1] // times]
+    for edge, paint in ((1.4 * radius, 1.0), (radius, chosen)):
+        cover = np.clip(edge + 0.5 - distance, 0, 1)[..., None]
+        photo = (1 - cover) * photo + cover * paint
+    return photo.astype(np.float32)
+
+
+@styled
+def looks(rows, steps, chosen):
+    """NoGAN's joint phase to look at: the same photos at several steps, the kept step in a frame.
+
+    Parameters
+    ----------
+    rows : sequence of uint8 arrays (H, W, 3)
+        A strip of photos side by side for each step, all of one size.
+    steps : sequence of int
+        Rising, as many as strips.
+    chosen : int
+        The step that the rule keeps, one of `steps`.
+
+    """
+    strips = photos_of(rows, "rows")
+    picked = _evenly(len(steps), steps.index(chosen))
+    wide, left = WIDTH - 1.75, 1.65
+    high = wide * strips[0].shape[0] / strips[0].shape[1]
+    axes = page(WIDTH, len(picked) * (high + 0.14) + 0.1)
+    for number, place in enumerate(picked):
+        y, kept = 0.1 + number * (high + 0.14), steps[place] == chosen
+        axes.imshow(strips[place], extent=(left, left + wide, y + high, y), aspect="auto")
+        words = f"step {steps[place]:,}" + ("\nkept by\nthe rule  ►" if kept else "")
+        words += "\nthe start" if steps[place] == 0 else ""
+        weight = "bold" if kept else "normal"
+        axes.text(left - 0.12, y + high / 2, words, ha="right", va="center", fontweight=weight)
+        if kept:
+            frame = {"fc": "none", "ec": INK, "lw": 3, "clip_on": False}
+            axes.add_patch(Rectangle((left - 0.03, y - 0.03), wide + 0.06, high + 0.06, **frame))
+    return axes.figure
+
+
+def montage(rows, left=None, above=None, under=None):
+    """Photos in a table on one pair of axes: words left of rows, above columns, beneath photos."""
+    columns = max(map(len, rows))
+    side = min(1.45, (WIDTH - (1.1 if left else 0.2)) / columns)
+    wrapped = [[_wrap(word, side) for word in words or []] for words in under or [[]] * len(rows)]
+    lines = [max([word.count("\n") + 1 for word in words if word], default=0) for words in wrapped]
+    deep = [0.06 + 0.14 * count for count in lines]  # inches of words beneath each row
+    y, x0 = 0.2 if above else 0.0, 1.1 if left else 0.1
+    axes = page(x0 + columns * side + 0.1, y + len(rows) * side + sum(deep))
+    for number, photos in enumerate(rows):
+        for column, photo in enumerate(photos):
+            x, shape = x0 + column * side, np.array(photo.shape[1::-1])
+            wide, high = 0.95 * side * shape / shape.max()
+            x1, y1 = x + (side - wide) / 2, y + (0.97 * side - high) / 2
+            axes.imshow(photo, extent=(x1, x1 + wide, y1 + high, y1), aspect="auto")
+            if number == 0 and above and above[column] not in above[:column]:
+                axes.text(x + 0.03, 0.02, above[column], va="top", fontweight="bold")
+            if column < len(wrapped[number]):
+                place = (x + side / 2, y + side)
+                axes.text(*place, wrapped[number][column], ha="center", va="top", fontsize=7.5)
+        if left:
+            words = _wrap(left[number], 1.0, 0.078)
+            axes.text(x0 - 0.08, y + side / 2, words, ha="right", va="center")
+        y += side + deep[number]
+    return axes.figure
+
+
+def photos_of(images, name):
+    photos = [rgb_of(image, name) for image in images]
+    if not photos:
+        raise ValueError(f"{name}: expected at least one photo, got none")
+    return photos
+
+
+def rgb_of(image, name):
+    """One photo as RGB, uint8 or float in [0, 1]; lightness 0..100 becomes the grey of that L."""
+    image = np.asarray(image)
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[-1] == 1):
+        gray = np.zeros((*image.shape[:2], 3), np.float32)
+        gray[..., 0] = image.reshape(image.shape[:2])
+        return lab.lab_to_rgb(gray)
+    if image.ndim != 3 or image.shape[-1] != 3:
+        raise ValueError(
+            f"{name}: expected photos (H, W, 3) or lightness (H, W, 1), got {image.shape}"
+        )
+    return image if image.dtype == np.uint8 else np.clip(image, 0, 1).astype(np.float32)
+
+
 def _captions(captions, count, name):
     if captions is None:
-        return None
+        return [None] * count
     if len(captions) != count:
         raise ValueError(f"{name}: expected {count}, one a photo, got {len(captions)}")
     return list(captions)
 
 
-def _bytes(rgb):
-    return rgb if rgb.dtype == np.uint8 else np.rint(rgb * 255).astype(np.uint8)
+def _wrap(text, inches, letter=0.062):
+    """Text broken into lines of that width; `letter` is the width of one, at 7.5 points."""
+    lines = [
+        textwrap.wrap(line, max(8, int(inches / letter))) for line in str(text or "").split("\n")
+    ]
+    return "\n".join(part for line in lines for part in line)
+
+
+def _evenly(count, chosen):
+    """At most `LOOKS` of `count` row numbers: the first, the last, `chosen`, the rest evenly."""
+    picked = {round(n) for n in np.linspace(0, count - 1, min(count, LOOKS))}
+    if chosen not in picked:  # takes the place of its neighbour
+        picked.remove(min(picked - {0, count - 1}, key=lambda number: abs(number - chosen)))
+    return sorted(picked | {chosen})

@@ -10,25 +10,23 @@ Okabe, Ito (2008), Color universal design.
 
 import functools
 import io
+import math
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import NullFormatter
 
+from lib import models
 from lib.files import replacing
 
 DPI = 120  # dots an inch of every PNG
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = [
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-]
+BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
+BLUE, RED, PINK = "#0072B2", "#D55E00", "#CC79A7"
 GROUPS = {  # group of rows of a table: (label, colour, marker)
     "baseline": ("baselines", GRAY, "s"),
     "classical": ("classical", PINK, "P"),
@@ -38,7 +36,8 @@ GROUPS = {  # group of rows of a table: (label, colour, marker)
     "nogan": ("GAN", RED, "^"),
     "other": ("other", BLACK, "v"),
 }
-MODELS = {  # row of a table, in the order of every table and chart: (label, group)
+NETWORKS = tuple(models.NETWORKS)
+ROWS = {  # row of a table, in the order of every table and chart: (label, group)
     "gray": ("No colour", "baseline"),
     "mean_ab": ("Mean colour", "baseline"),
     "l_lookup": ("Mean colour of each lightness", "baseline"),
@@ -46,26 +45,24 @@ MODELS = {  # row of a table, in the order of every table and chart: (label, gro
     "reinhard": ("Reinhard: an example", "classical"),
     "welsh": ("Welsh: an example", "classical"),
     "levin": ("Levin: scribbles", "hint"),
-    "cnn": ("CNN", "network"),
-    "autoencoder": ("Autoencoder", "network"),
-    "xception": ("Xception", "network"),
-    "xception_skips": ("Xception with skips", "network"),
-    "generator": ("Generator alone", "nogan"),
-    "gan": ("NoGAN", "nogan"),
+    **{
+        name: (network.label, "nogan" if network.notebook == "06" else "network")
+        for name, network in models.NETWORKS.items()
+    },
     "oracle_mean": ("Best possible: mean colour", "oracle"),
     "oracle_sample": ("Another true colouring", "oracle"),
     "truth": ("The true photos", "oracle"),
     "critic": ("Critic", "other"),  # not a row: it colours nothing
 }
-NETWORKS = tuple(name for name, (_, group) in MODELS.items() if group in ("network", "nogan"))
-LINES = {  # line of a model in curves: (colour, line style, marker)
-    "cnn": (BLUE, "-", "o"),
-    "autoencoder": (ORANGE, (0, (5, 1.5)), "s"),
-    "xception": (PINK, (0, (3, 1, 1, 1)), "D"),
-    "xception_skips": (GREEN, (0, (1, 1)), "v"),
-    "generator": (RED, (0, (6, 1, 1, 1, 1, 1)), "^"),
-    "gan": (BLACK, "-", "P"),
-}
+LOOKS = [  # of lines in curves: colour, line style, marker
+    (BLUE, "-", "o"),
+    (ORANGE, (0, (5, 1.5)), "s"),
+    (PINK, (0, (3, 1, 1, 1)), "D"),
+    (GREEN, (0, (1, 1)), "v"),
+    (RED, (0, (6, 1, 1, 1, 1, 1)), "^"),
+    (BLACK, "-", "P"),
+]
+LINES = dict(zip(NETWORKS, LOOKS, strict=True))
 STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
@@ -82,6 +79,7 @@ STYLE = {
     "grid.color": "#E2E2E2",
     "grid.linewidth": 0.7,
     "text.color": INK,
+    "text.parse_math": False,  # a name with dollar signs is a name
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": 8.5,
@@ -97,12 +95,10 @@ STYLE = {
 
 
 class StudyFigure(Figure):
-    """A figure that a notebook can show without pyplot: as saved, if nothing changed since."""
-
-    saved = None  # bytes of the PNG
+    """A figure that a notebook can show without pyplot."""
 
     def _repr_png_(self):
-        return png_bytes(self) if self.stale or self.saved is None else self.saved
+        return png_bytes(self)
 
 
 def styled(draw):
@@ -112,6 +108,8 @@ def styled(draw):
     def drawn(*values, **options):
         with matplotlib.rc_context(STYLE):
             figure = draw(*values, **options)
+            for text in figure.findobj(Text):
+                text.set_text(printable(text.get_text()))
             figure.draw_without_rendering()  # ticks are made at drawing: make them in this style
         return figure
 
@@ -121,6 +119,26 @@ def styled(draw):
 def blank(width=WIDTH, height=3.0):
     """An empty figure of that size in inches, that makes room for all its words."""
     return StudyFigure(figsize=(width, height), layout="constrained")
+
+
+def page(width, height):
+    """Axes that fill a new figure: one unit an inch, y from the top, photos placed by `extent`."""
+    figure = StudyFigure(figsize=(width, height))
+    axes = figure.add_axes([0, 0, 1, 1], aspect="auto")
+    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    axes.set_axis_off()
+    return axes
+
+
+def printable(text):
+    """`text` with a question mark for what is no character, as in names that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def label_powers(axis):
+    """Label a logarithmic axis 10⁻¹, 10⁰, 10¹ and so on, without mathtext."""
+    axis.set_major_formatter(lambda value, _: "10" + f"{math.log10(value):.0f}".translate(RAISED))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def png_bytes(figure, **metadata):
@@ -151,35 +169,27 @@ def save(figure, path, alt):
     ValueError
         If `alt` is empty or `path` does not end in .png.
     """
-    content = png_bytes(figure, Description=str(alt or "").strip())
-    path = write_png(path, alt, content)
-    figure.saved, figure.stale = content, False
-    return path
-
-
-def write_png(path, alt, content):
-    """Write the bytes of a PNG that holds `alt` beside its place, then rename it; see `save`."""
     path = Path(path)
     if not str(alt or "").strip():
         raise ValueError("alt: expected words for who cannot see the figure, got none")
     if path.suffix != ".png":
         raise ValueError(f"path: expected a name that ends in .png, got {path.name}")
     with replacing(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(png_bytes(figure, Description=printable(alt.strip())))
     return path
 
 
 def label(model):
     """Name of a model or baseline for readers."""
-    return MODELS.get(model, (model, "other"))[0]
+    return ROWS.get(model, (model, "other"))[0]
 
 
 def group(model):
     """Label, colour and marker of a model's group."""
-    return GROUPS[MODELS.get(model, (model, "other"))[1]]
+    return GROUPS[ROWS.get(model, (model, "other"))[1]]
 
 
 def in_order(models):
     """Names in the order of every table: baselines, networks, NoGAN, what is best possible."""
-    known = list(MODELS)
+    known = list(ROWS)
     return sorted(models, key=lambda name: known.index(name) if name in known else len(known))

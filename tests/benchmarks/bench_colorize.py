@@ -6,8 +6,8 @@ The photos are crops of scikit-image's, 816 x 612 pixels, JPEG. The peers read, 
 photo after the other. `predict` calls Keras's `predict` for each photo, as many programs do, but
 merges by our `paint`, on all cores; `predict, scikit-image` merges as tutorials do, by rgb2lab,
 resize and lab2rgb in float32; `colorize` is a loop of our `colorize`. Half of the photos before,
-half after ours. `color_files` does all of them in batches, compiling included, by the code behind
-the command line. Batches use all cores: if other programs run, they cost them more than the loops.
+half after ours. `color_files` does a few of them at a time, by the code behind the command line. It
+uses all cores: if other programs run, they cost it more than the loops.
 The processor time a photo (all cores together) depends on them less. Results are compared. The last
 lines say what one photo costs, step by step, each measured alone.
 """
@@ -25,7 +25,7 @@ from skimage import color, data, transform
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (816, 612)
-TARGETS = {"predict": 3}
+TARGETS = {"predict": 1}
 
 
 def draw(folder, count):
@@ -57,6 +57,7 @@ def main():
     from lib.colorize import command as color_cli
     from lib.colorize import photo as colorize
     from lib.colorize import photo_files, photo_sources
+    from lib.data import decode
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
@@ -65,20 +66,20 @@ def main():
     options = parser.parse_args()
     network, keras_network = models.load(options.model), models.load(options.model)
 
-    def predicted(scaled, training):
+    def predicted(scaled, training=False):
         return keras_network.predict(np.asarray(scaled), verbose=0)
 
     predicted.input_shape = network.input_shape
 
     def loop(files, out, network):
         for file in files:
-            photo, about = photo_files.read(file)
+            photo, about = decode.read(file)
             colored = colorize.colorize(photo, network, saturation=options.saturation)
             photo_files.write(out / file.name, colored, about)
 
     def tutorial(files, out):
         for file in files:
-            photo, about = photo_files.read(file)
+            photo, about = decode.read(file)
             lightness = color.rgb2lab(np.float32(photo / 255))[..., :1]
             size = colorize.copy_size(photo.shape[:2], colorize.RENDER_FACTOR)
             small = transform.resize(lightness, size, anti_aliasing=True)
@@ -87,9 +88,9 @@ def main():
             rgb = color.lab2rgb(np.concatenate([lightness, ab], axis=-1))
             photo_files.write(out / file.name, np.uint8(255 * rgb + 0.5), about)
 
-    def batches(files, out):
+    def at_a_time(files, out):
         jobs = [photo_sources.Job(file, out / file.name, file.name) for file in files]
-        todo = [(job, {"result": job.result}) for job in jobs]
+        todo = [(job, job.result, None) for job in jobs]
         assert color_cli.color_files(todo, network, (None, options.saturation, False)) == []
 
     with tempfile.TemporaryDirectory() as folder:
@@ -99,23 +100,25 @@ def main():
             "colorize": lambda part: loop(part, folder / "one", network),
             "predict": lambda part: loop(part, folder / "two", predicted),
             "predict, scikit-image": lambda part: tutorial(part, folder / "skimage"),
-            "batches": lambda part: batches(part, folder / "three"),
+            "at a time": lambda part: at_a_time(part, folder / "three"),
         }
         for run in ways.values():  # load, compile
             run(files[:2])
         total = dict.fromkeys(ways, 0)
         for part in (files[::2], None, files[1::2]):
-            for name, run in list(ways.items())[:-1] if part else [("batches", ways["batches"])]:
+            for name, run in (
+                list(ways.items())[:-1] if part else [("at a time", ways["at a time"])]
+            ):
                 total[name] = total[name] + timed(lambda r=run, p=part: r(p or files))
         for file in files[:: len(files) // 4]:
-            one, three = (photo_files.read(folder / p / file.name)[0] for p in ("one", "three"))
+            one, three = (decode.read(folder / p / file.name)[0] for p in ("one", "three"))
             assert np.abs(np.int16(one) - three).mean() < 0.2, "the ways differ"
         for name, values in total.items():
             seconds, used = 1e3 * values / len(files)
-            ratio = values[0] / total["batches"][0]
+            ratio = values[0] / total["at a time"][0]
             print(f"{name:21} {seconds:6.1f} ms a photo, {used:6.1f} ms of processor", end="; ")
-            used /= 1e3 * total["batches"][1] / len(files)
-            print(f"{ratio:.2f} and {used:.2f} times those of batches")
+            used /= 1e3 * total["at a time"][1] / len(files)
+            print(f"{ratio:.2f} and {used:.2f} times those of a few at a time")
         record({name: values / len(files) for name, values in total.items()}, len(files))
         steps(files[0], folder / "four.jpg", network)
 
@@ -123,7 +126,7 @@ def main():
 def record(total, count):
     """Rows of the table; `total` has seconds and processor seconds a photo."""
     rows, size = [], f"{count} photos, {SIZE[0]} x {SIZE[1]}"
-    ours, used = 1e3 * total["batches"]
+    ours, used = 1e3 * total["at a time"]
     for name in ("colorize", "predict", "predict, scikit-image"):
         note = f"a photo; processor {used:.1f}, {1e3 * total[name][1]:.1f} ms"
         row = (ours, "ms", f"loop of {name}", 1e3 * total[name][0], TARGETS.get(name), note)
@@ -135,25 +138,22 @@ def steps(file, out, network):
     """Print what the parts of one photo cost."""
     from lib.colorize import photo as colorize
     from lib.colorize import photo_files
+    from lib.data import decode
 
-    photo, about = photo_files.read(file)
-    view, predict = colorize.view(photo, network), colorize.Predictor(network)
-    predict.seen[view.shape] = colorize.SEEN
-    ab = predict([view])[0]
+    photo, about = decode.read(file)
+    view = colorize.view(photo, network)
+    ab, sized = colorize.predict(view, network), colorize.sized(network, view.shape)
     parts = {
-        "read": lambda: photo_files.read(file),
+        "read": lambda: decode.read(file),
         "view": lambda: colorize.view(photo, network),
-        "network, alone": lambda: colorize.Predictor(network)([view]),
-        "network, of 8": lambda: predict([view] * 8),
-        "paint, one thread": lambda: colorize.paint(photo, view, ab, 1),
-        "paint, all": lambda: colorize.paint(photo, view, ab),
+        "network": lambda: colorize.predict(view, network),
+        "network, compiled": lambda: colorize.predict(view, sized),
+        "paint": lambda: colorize.paint(photo, view, ab),
         "write": lambda: photo_files.write(out, photo, about),
     }
     for name, run in parts.items():
         run()
-        seconds, used = (
-            np.min([timed(run) for _ in range(7)], axis=0) * 1e3 / (8 if "of 8" in name else 1)
-        )
+        seconds, used = np.min([timed(run) for _ in range(7)], axis=0) * 1e3
         print(f"  {name:17} {seconds:6.1f} ms, {used:6.1f} ms of processor")
 
 

@@ -78,18 +78,23 @@ def test_the_answer_is_that_of_the_dense_equations(shape):
     np.testing.assert_array_equal(found[known], ab.reshape(-1, 2)[known].astype(np.float32))
 
 
+def cost(lightness, given, ab):
+    """Equation 1, summed over the pixels without a scribble, for a and b together."""
+    ab = ab.reshape(-1, 2).astype(np.float64)
+    return np.square(ab - scribbles.weights(lightness) @ ab)[~given.ravel()].sum()
+
+
 def test_no_other_colouring_costs_less():
     lightness, given, ab = regions()
     lightness = lightness + RANDOM.uniform(0, 10, lightness.shape)
     best = scribbles.levin(lightness, given, ab)
-    least = scribbles.cost(lightness, given, best)
+    least = cost(lightness, given, best)
     assert 0 <= least < 1e-6
     for size in (1e-2, 1, 30):
-        for _ in range(20):
-            other = best + size * RANDOM.normal(size=best.shape) * ~given[..., None]
-            assert scribbles.cost(lightness, given, other) > max(10 * least, 1e-3 * size**2)
+        other = best + size * RANDOM.normal(size=best.shape) * ~given[..., None]
+        assert cost(lightness, given, other) > max(10 * least, 1e-3 * size**2)
     smooth = best + np.where(given[..., None], 0, np.linspace(-1, 1, 31)[:, None])
-    assert scribbles.cost(lightness, given, smooth) > least
+    assert cost(lightness, given, smooth) > least
 
 
 def test_colours_stay_in_the_range_of_the_scribbles():
@@ -119,26 +124,6 @@ def test_more_scribbles_make_a_smaller_error():
     assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
 
 
-def test_photos_together_are_as_one_by_one():
-    lightness = np.stack([LIGHTNESS, LIGHTNESS[::-1]])
-    given = np.stack([scribbles.draw((13, 17), 0.03, seed) for seed in (1, 2)])
-    ab = RANDOM.uniform(-60, 60, (2, 13, 17, 2))
-    alone = [scribbles.levin(*one) for one in zip(lightness, given, ab, strict=True)]
-    np.testing.assert_array_equal(scribbles.levin(lightness, given, ab), alone)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (4, 4), (5, 5), (37, 64)])
-def test_dissection_holds_every_pixel_once(shape):
-    order = scribbles._dissection(*shape)
-    np.testing.assert_array_equal(np.sort(order), np.arange(shape[0] * shape[1]))
-
-
-def test_dissection_ends_with_a_line_that_parts_the_picture():
-    order = scribbles._dissection(9, 21)
-    columns = order[-9:] % 21
-    assert len(set(columns)) == 1 and 5 < columns[0] < 15
-
-
 def test_drawn_scribbles_are_a_share_of_the_pixels_and_grow():
     few, more = (scribbles.draw((50, 40), share, 5) for share in (0.01, 0.1))
     assert few.shape == (50, 40) and few.sum() == 20 and more.sum() == 200
@@ -154,7 +139,7 @@ def test_a_table_becomes_dots():
     table = [(0.0, 0.0, "red"), (1.0, 0.5, "#00ff00"), (0.98, 0.5, None)]
     given, ab = scribbles.dots(table, (41, 51), radius=0.04)  # 2.04 pixels
     assert given.shape == (41, 51) and ab.shape == (41, 51, 2) and ab.dtype == np.float32
-    colors = np.asarray(lab.rgb_to_lab(np.uint8([[255, 0, 0], [0, 255, 0]])))[:, 1:]
+    colors = lab.rgb_to_lab(np.uint8([[255, 0, 0], [0, 255, 0]]))[:, 1:]
     np.testing.assert_allclose(ab[0, 0], colors[0])
     assert given[0, 2] and given[2, 0] and not given[0, 3] and not given[2, 2]
     np.testing.assert_allclose(ab[20, 50], [0, 0], atol=0.01)  # the grey dot lies on top
@@ -169,8 +154,8 @@ def test_a_table_becomes_dots():
     ("row", "words"),
     [
         ((0.5, 0.5), "row 1: expected"),
-        ((0.5, 1.2, "red"), "x and y in 0..1"),
-        ((float("nan"), 0.5, "red"), "x and y in 0..1"),
+        ((0.5, 1.2, "red"), "outside the photo"),
+        ((float("nan"), 0.5, "red"), "outside the photo"),
         (("left", 0.5, "red"), "row 1: expected"),
         ((0.5, 0.5, "bleu"), "bleu"),
         ((0.5, 0.5, 7), "row 1: expected"),
@@ -185,9 +170,6 @@ def test_wrong_arguments_are_refused():
     given, ab = scribbles.draw((13, 17), 0.1), np.zeros((13, 17, 2))
     with pytest.raises(ValueError, match="at least one scribble"):
         scribbles.levin(LIGHTNESS, given & False, ab)
-    with pytest.raises(ValueError, match="at least one scribble"):
-        pair = np.stack([given, given & False])
-        scribbles.levin(np.stack([LIGHTNESS] * 2), pair, np.stack([ab] * 2))
     with pytest.raises(ValueError, match="given: expected bool"):
         scribbles.levin(LIGHTNESS, given.astype(float), ab)
     with pytest.raises(ValueError, match="given: expected bool"):
@@ -200,8 +182,6 @@ def test_wrong_arguments_are_refused():
         scribbles.levin(LIGHTNESS * 2.55, given, ab)
     with pytest.raises(ValueError, match="lightness: expected"):
         scribbles.levin(LIGHTNESS[..., 0], given, ab)
-    with pytest.raises(ValueError, match="2 pixels or more"):
-        scribbles.weights(np.zeros((1, 1, 1)))
     for share in (0, -0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="share"):
             scribbles.draw((13, 17), share)

@@ -1,12 +1,9 @@
 """What notebook 08 shows, and where its photos come from."""
 
 import base64
-import functools
-import http.server
 import io
 import re
 import sys
-import threading
 import types
 
 import numpy as np
@@ -17,39 +14,13 @@ from skimage import data
 from lib import figures, lab, models
 from lib.colorize import photo_files, photo_sources
 from lib.colorize import show as color_show
-
-
-@pytest.fixture
-def served(tmp_path):
-    """A web server of one folder: (its address, the folder)."""
-    folder = tmp_path / "web"
-    folder.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-    handler.log_message = lambda *words: None
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", folder
-    server.shutdown()
-    server.server_close()
+from lib.data import decode
 
 
 def test_bundled_photos_are_there_and_five_have_colours(tmp_path):
     found = photo_sources.choose(None, tmp_path)
-    panels = [photo_files.panels(*[photo_files.read(file)[0]] * 2) for file in found]
+    panels = [photo_files.panels(*[decode.read(file)[0]] * 2) for file in found]
     assert ["truth" in panel for panel in panels] == [True] * 5 + [False] * 2
-
-
-def test_an_address_is_fetched_once(served, tmp_path):
-    address, folder = served
-    Image.fromarray(data.coins()).save(folder / "old coins.png")
-    wanted = f"{address}/old%20coins.png"
-    (file,) = photo_sources.choose(wanted, tmp_path / "originals")
-    assert file.name == "old coins.png"
-    np.testing.assert_array_equal(photo_files.read(file)[0], data.coins())
-    (folder / "old coins.png").unlink()
-    assert photo_sources.choose(wanted, tmp_path / "originals") == [file]
-    with pytest.raises(photo_sources.DataError, match="404"):
-        photo_sources.choose(f"{address}/none.png", tmp_path / "originals")
 
 
 def test_upload(tmp_path, monkeypatch):

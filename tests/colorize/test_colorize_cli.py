@@ -2,24 +2,22 @@
 
 import os
 import resource
-import shutil
 import struct
 import subprocess
 import sys
-import zipfile
+import time
 import zlib
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from skimage import data
 
 from lib import models
 from lib.colorize import command as color_cli
 from lib.colorize import photo as colorize
-from lib.colorize import photo_files, photo_sources
+from lib.data import decode
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,9 +43,10 @@ def root(tmp_path_factory, cnn):
 
 @pytest.fixture
 def run(root, tmp_path, capsys):
-    def run(*arguments, model="cnn"):
-        words = [str(argument) for argument in arguments]
-        status = color_cli.main([*words, "--model", model], root)
+    def run(*arguments, model="cnn", study="new"):
+        words = [*map(str, arguments), "--model", model]
+        words += [] if "--study" in words else ["--study", study]
+        status = color_cli.main(words, root)
         return status, *(text.splitlines() for text in capsys.readouterr())
 
     return run
@@ -72,6 +71,7 @@ def test_folder(run, album, tmp_path):
     out = tmp_path / "out"
     status, said, errors = run(album, "-o", out, "--compare")
     assert (status, errors) == (0, [])
+    said = [line.partition(" (")[0] for line in said[1:]]
     assert said == ["model: results/new/cnn", f"coloured: 2 of 2, in {out}"]
     expected = ["coffee-compare.png", "coffee.jpg", "more/coins.gif-compare.png"]
     assert names(out) == [*expected, "more/coins.gif.png"]
@@ -116,56 +116,49 @@ def test_bad_photos_are_reported_and_the_others_done(run, album, tmp_path):
     assert names(tmp_path / "out") == ["coffee.jpg", "more/coins.gif.png"]
     reasons = {Path(line.split(": ")[0]).name: line for line in errors}
     assert len(errors) == 7
-    assert "400000000 pixels" in reasons["header.png"]
-    assert "bomb" in reasons["bomb.png"] and "truncated" in reasons["truncated.jpg"]
+    assert "400,000,000 pixels" in reasons["header.png"]
+    assert "225,000,000 pixels" in reasons["bomb.png"] and "truncated" in reasons["truncated.jpg"]
     assert "8 pixels" in reasons["one.png"] and "5000" in reasons["thin.png"]
-    assert "identify" in reasons["text.jpg"] and "identify" in reasons["empty.png"]
+    assert "no photo" in reasons["text.jpg"] and "empty file" in reasons["empty.png"]
 
 
 def test_which_model(run, root, album, tmp_path):
     photo = album / "coffee.jpg"
-    assert run(photo, "-o", tmp_path / "a")[1][0] == "model: results/new/cnn"  # the newest
-    assert run(photo, "-o", tmp_path / "b", "--study", "old")[1][0] == "model: results/old/cnn"
-    best = root / "results" / "flickr8k" / "cnn" / "model.keras"
-    best.parent.mkdir(parents=True)
-    best.write_bytes((root / "results" / "old" / "cnn" / "model.keras").read_bytes())
-    os.utime(best, (0, 0))
-    assert run(photo, "-o", tmp_path / "c")[1][0] == "model: results/flickr8k/cnn"
-    best.write_text("no model")
-    status, _, errors = run(photo, "-o", tmp_path / "d")
-    assert status == 2 and len(errors) == 1 and "flickr8k" in errors[0]
-    best.unlink()
+    said = run(photo, "-o", tmp_path / "a", study="old")[1]
+    assert said[0] == "model: results/old/cnn (trained 1970-01-01)"
+    broken = root / "results" / "broken" / "cnn" / "model.keras"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("no model")
+    status, _, errors = run(photo, "-o", tmp_path / "d", study="broken")
+    assert status == 2 and len(errors) == 1 and "broken" in errors[0]
     status, _, errors = run(photo, "-o", tmp_path / "e", model="critic")
     assert status == 2 and len(errors) == 1 and "colours" in errors[0]
 
 
-def make(results, *names, time=1):
+def make(results, *names):
     """Files of networks as `find_model` sees them: "study/model/file"."""
     for name in names:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(results / name, "w") as archive:
-            if name.startswith("flickr8k/x") and "released" in name:
-                archive.writestr("missing.json", '{"weights": "imagenet"}')
-        os.utime(results / name, (time, time))
+        (results / name).touch()
 
 
-def test_the_best_network_that_works_offline(tmp_path, monkeypatch):
+def test_the_released_reference_is_the_default(tmp_path):
     def found(*wanted):
         return color_cli.find_model(tmp_path, *wanted).relative_to(tmp_path).as_posix()
 
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    make(tmp_path, "flickr8k/xception/released.keras", "flickr8k/critic/model.keras")
-    assert found() == "flickr8k/xception/released.keras"  # there is no other
-    make(tmp_path, "mine/autoencoder/released.keras", time=2)
-    assert found() == "mine/autoencoder/released.keras"
-    assert found(None, "xception") == "flickr8k/xception/released.keras"  # asked for by name
-    make(tmp_path, "flickr8k/cnn/released.keras")
-    assert found() == "flickr8k/cnn/released.keras"  # the reference study comes first
-    assert found("mine") == "mine/autoencoder/released.keras"
-    make(tmp_path, "flickr8k/gan/released.keras", "flickr8k/generator/released.keras")
-    assert found() == "flickr8k/gan/released.keras"
-    make(tmp_path, "flickr8k/gan/model.keras")
-    assert found() == "flickr8k/gan/model.keras"
+    name = color_cli.RELEASED
+    make(tmp_path, "mine/gan/model.keras", f"flickr8k/cnn/{name}", "flickr8k/critic/model.keras")
+    assert found() == f"flickr8k/cnn/{name}"
+    make(tmp_path, f"flickr8k/gan/{name}", "flickr8k/gan/model.keras")
+    assert found() == f"flickr8k/gan/{name}"  # not what somebody has trained there
+    assert found(None, "cnn") == f"flickr8k/cnn/{name}"
+    assert found("mine") == "mine/gan/model.keras"
+    assert found("flickr8k") == "flickr8k/gan/model.keras"
+    (tmp_path / "flickr8k" / "run.json").write_text(
+        '{"steps": {"06_gan": {"finished": "2026-11-23T09:46:04+00:00"}, "09_report": {}}}'
+    )
+    words = color_cli._trained(tmp_path / found())
+    assert words == "released, trained 2026-11-23"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +181,9 @@ def test_the_best_network_that_works_offline(tmp_path, monkeypatch):
         (["album", "-o", "out", "--smoothing", "2"], "smoothing"),
         (["coffee.jpg", "-o", "coffee.mp4"], "expected a folder"),
         (["album", "-o", "out", "--study", "none"], "make report"),
+        (["album", "-o", "out", "--study", "/tmp"], "name of a folder"),
+        (["album", "-o", "out", "--study", ".."], "no trained"),
+        (["album", "-o", ""], "got nothing"),
         (["album", "-o", "out", "--colour"], "unrecognized"),
     ],
 )
@@ -201,42 +197,65 @@ def test_wrong_command_lines(run, album, tmp_path, monkeypatch, arguments, word)
     assert status == 2 and len(errors) == 1 and word in errors[0]
 
 
-def packed(album, archive):
-    kind = "zip" if archive.suffix == ".zip" else "gztar"
-    made = shutil.make_archive(str(archive.with_name("made")), kind, album)
-    return Path(made).rename(archive)
+@pytest.mark.parametrize("named", ["a", "a-compare"])
+def test_comparisons_take_the_place_of_nothing(run, tmp_path, named):
+    album, out = tmp_path / "album", tmp_path / "out"
+    album.mkdir()
+    for name in ("a.jpg", f"{named}.png"):
+        Image.fromarray(data.coffee()[:64, :80]).save(album / name)
+    assert run(album, "-o", out, "--compare")[0] == 0
+    pair = ["a.jpg", "a.jpg-compare.png", f"{named}.png"]
+    last = "a.png-compare.png" if named == "a" else "a-compare-compare.png"
+    assert names(out) == sorted([*pair, last])
+    assert Image.open(out / f"{named}.png").size == (80, 64)
 
 
-@pytest.mark.parametrize("name", ["album.zip", "album.tar.gz"])
-def test_archives_keep_their_folders(run, album, tmp_path, name):
-    archive = packed(album, tmp_path / name)
-    shutil.copy(album / "coffee.jpg", tmp_path / "one.jpg")
-    status, said, errors = run(archive, tmp_path / "one.jpg", "-o", tmp_path / "out")
-    assert (status, errors) == (0, []) and said[-1].startswith("coloured: 3 of 3")
-    assert names(tmp_path / "out") == ["coffee.jpg", "more/coins.gif.png", "one.jpg"]
+def test_a_name_that_is_too_long_is_one_line(run, album, tmp_path):
+    for length in (246, 250, 255):
+        long = album / ("x" * (length - 4) + ".png")
+        Image.fromarray(data.coins()[:32, :32]).save(long)
+    status, said, errors = run(album, "-o", tmp_path / "out", "--compare")
+    assert status == 1 and all("too long" in line for line in errors)
+    assert said[-1].startswith(f"coloured: {5 - len(errors)} of 5")
 
 
-def test_bad_archives_are_reported_and_the_others_done(run, album, tmp_path):
-    whole = packed(album, tmp_path / "album.zip").read_bytes()
-    (tmp_path / "broken.zip").write_bytes(whole[: len(whole) // 2])
-    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as bomb:
-        bomb.writestr("flat.bmp", bytes(100 << 20))
-    with zipfile.ZipFile(tmp_path / "escape.zip", "w") as escape:
-        escape.writestr("../coffee.jpg", (album / "coffee.jpg").read_bytes())
-    with zipfile.ZipFile(tmp_path / "empty.zip", "w") as empty:
-        empty.writestr("notes.txt", "not a photo")
-    with zipfile.ZipFile(tmp_path / "inside.zip", "w") as inside:
-        inside.writestr("more/text.jpg", "not a photo")
-    bad = [tmp_path / f"{name}.zip" for name in ("broken", "bomb", "escape", "empty", "inside")]
-    status, said, errors = run(*bad, album, "-o", tmp_path / "out")
-    assert status == 1 and said[-1].startswith("coloured: 2 of 3")
-    assert names(tmp_path / "out") == ["coffee.jpg", "more/coins.gif.png"]
-    words = ["a zip or a tar", "absurd", "outside", "holds no images", "inside.zip/more/text.jpg"]
-    assert len(errors) == 5
-    for word, line in zip(words, errors, strict=True):
-        assert word in line
-    assert not list(tmp_path.glob("coffee.jpg"))
-    assert run(bad[0], "-o", tmp_path / "none")[0] == 1
+def test_what_is_left_out_of_a_folder_is_counted(run, album, tmp_path):
+    (album / "linked").symlink_to(tmp_path)
+    (album / "scan").touch()
+    (album / ".thumbnails").mkdir()
+    (album / "old.mpg").touch()
+    Image.fromarray(data.coins()[:32, :32]).save(album / "more" / "b.jfif", "JPEG")
+    status, said, _ = run(album, "-o", tmp_path / "out")
+    assert status == 0 and said[-1].startswith("coloured: 3 of 3")
+    left = "1 .mpg, 1 .txt, 2 hidden, 1 linked folders, 1 without suffix"
+    assert said[0] == f"{album}: left out: {left}"
+
+
+def test_large_photos_are_refused_with_a_way_around(run, album, tmp_path):
+    options = (album / "coffee.jpg", "-o", tmp_path / "out", "--megapixels", "0.1")
+    status, _, errors = run(*options)
+    assert status == 1 and len(errors) == 1
+    assert errors[0].endswith("240,000 pixels, at most 100,000 (--megapixels allows more)")
+    assert run(*options[:-1], "0.3")[0] == 0
+
+
+def test_several_pictures_are_said(run, tmp_path):
+    pictures = [Image.fromarray(np.roll(data.coins()[:64, :64], n, 1)) for n in range(3)]
+    for name in ("a.webp", "b.png", "c.tif", "d.avif"):
+        pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:])
+    status, said, _ = run(
+        *(tmp_path / f for f in ("a.webp", "b.png", "c.tif", "d.avif")), "-o", tmp_path / "o"
+    )
+    assert status == 0 and sum("only the first of 3 pictures" in line for line in said) == 4
+
+
+def test_results_are_the_same_bytes_when_repeated(run, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(data.coffee()[:64, :80]).save(tmp_path / "a.jpg", icc_profile=profile)
+    assert run(tmp_path / "a.jpg", "-o", tmp_path / "one")[0] == 0
+    time.sleep(1.1)  # a profile's date has seconds
+    assert run(tmp_path / "a.jpg", "-o", tmp_path / "two")[0] == 0
+    assert (tmp_path / "one" / "a.jpg").read_bytes() == (tmp_path / "two" / "a.jpg").read_bytes()
 
 
 def test_many_photos_are_coloured_as_single_ones(root, album, tmp_path, run):
@@ -252,21 +271,11 @@ def test_many_photos_are_coloured_as_single_ones(root, album, tmp_path, run):
     assert said[-1].startswith("coloured: 41 of 42")
     network = models.load(root / "results" / "new" / "cnn" / "model.keras")
     for number in (0, 1, 5, 20, 38, 39):
-        photo, _ = photo_files.read(album / f"{number:02}.png")
-        pred, _ = photo_files.read(tmp_path / "out" / f"{number:02}.png")
+        photo, _ = decode.read(album / f"{number:02}.png")
+        pred, _ = decode.read(tmp_path / "out" / f"{number:02}.png")
         true = colorize.colorize(photo, network)
         assert pred.dtype == true.dtype
         np.testing.assert_allclose(pred, true, atol=1 if true.dtype == np.uint8 else 20, rtol=0)
-
-
-def test_memory_is_bounded_by_pixels():
-    sizes = {"a": 9, "b": 3, "c": 3, "d": 1, "film": 32, "e": 0, "f": 40}
-    jobs = [photo_sources.Job(Path(name), None, name) for name in sizes]
-    with mock.patch.object(color_cli, "_pixels", lambda path: sizes[str(path)] << 20):
-        found = [
-            ([jobs[n].label for n in chunk], size >> 20) for chunk, size in color_cli._chunks(jobs)
-        ]
-    assert found == [(["a"], 9), (["b", "c", "d"], 7), (["film"], 32), (["e"], 0), (["f"], 40)]
 
 
 def test_a_full_disk(run, album, tmp_path, request):
@@ -287,14 +296,14 @@ def test_keras_is_not_imported_for_a_wrong_command_line(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path), "-o", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "2 False\n"
-    assert done.stderr == "error: no trained network in results/: run `make report` first\n"
+    assert done.stderr.startswith("error: no trained network in results/flickr8k: run")
     assert not (tmp_path / "out").exists()
 
 
 def test_nothing_but_the_result_lines_is_printed(root, album, tmp_path):
     code = "import sys; from lib.colorize import command\n"
     code += "sys.exit(command.main(sys.argv[2:], sys.argv[1]))"
-    arguments = [root, album / "coffee.jpg", "-o", tmp_path / "out", "--model", "cnn"]
+    arguments = [root, album / "coffee.jpg", "-o", tmp_path / "out", "--study", "new"]
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image, ImageCms
 from skimage import data
 
-from lib.colorize.photo_files import compare, read, write
+from lib.colorize.photo_files import compare, write
+from lib.data.decode import read
 
 
 def noise(shape, dtype=np.uint8):
@@ -26,49 +28,6 @@ def test_16_bits_are_written_and_read(tmp_path, suffix, channels):
     write(tmp_path / "flat.png", (photo >> 8).astype(np.uint8))  # Pillow reads what we write
     with Image.open(tmp_path / f"deep{suffix}") as image:
         np.testing.assert_array_equal(np.asarray(image), read(tmp_path / "flat.png")[0])
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_16_bits_of_gray(tmp_path, suffix):
-    photo = noise((37, 53), np.uint16)
-    Image.fromarray(photo).save(tmp_path / f"scan{suffix}")
-    again, _ = read(tmp_path / f"scan{suffix}")
-    assert again.dtype == np.uint16
-    np.testing.assert_array_equal(again, photo)
-
-
-def test_floats(tmp_path):
-    photo = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)
-    for white in (1, 255, 65535):
-        Image.fromarray(photo * np.float32(white)).save(tmp_path / "float.tif")
-        np.testing.assert_allclose(read(tmp_path / "float.tif")[0], photo * 65535, atol=0.6)
-
-
-@pytest.mark.parametrize(
-    ("mode", "suffix", "shape"),
-    [
-        ("1", ".png", (20, 30)),
-        ("L", ".jpg", (20, 30)),
-        ("LA", ".png", (20, 30, 4)),
-        ("P", ".gif", (20, 30, 3)),
-        ("RGB", ".webp", (20, 30, 3)),
-        ("RGBA", ".png", (20, 30, 4)),
-        ("CMYK", ".jpg", (20, 30, 3)),
-        ("YCbCr", ".tif", (20, 30, 3)),
-        ("RGB", ".bmp", (20, 30, 3)),
-        ("RGB", ".avif", (20, 30, 3)),
-        ("L", ".pgm", (20, 30)),
-    ],
-)
-def test_kinds_of_files(tmp_path, mode, suffix, shape):
-    picture = Image.fromarray(np.full((20, 30, 3), (200, 90, 40), np.uint8)).convert(mode)
-    picture.save(tmp_path / f"photo{suffix}")
-    photo, _ = read(tmp_path / f"photo{suffix}")
-    assert photo.dtype == np.uint8 and photo.shape == shape
-    if shape[2:] == (3,):
-        np.testing.assert_allclose(
-            photo[10, 15], (200, 90, 40), atol=14
-        )  # a palette has 256 colours
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -101,19 +60,6 @@ def test_photos_are_turned_upright_and_keep_their_exif(tmp_path, orientation):
     assert Image.open(tmp_path / "deep.png").getexif()[0x010F] == "Maker"
 
 
-def test_colour_profiles_are_converted(tmp_path):
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    swapped = foreign_profile()
-    red = Image.fromarray(np.full((20, 20, 3), (220, 30, 40), np.uint8))
-    for profile, expected in (
-        (srgb, (220, 30, 40)),
-        (swapped, (40, 30, 220)),
-        (b"no", (220, 30, 40)),
-    ):
-        red.save(tmp_path / "red.png", icc_profile=profile)
-        np.testing.assert_allclose(read(tmp_path / "red.png")[0][0, 0], expected, atol=4)
-
-
 def foreign_profile():
     """sRGB with red and blue swapped."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -126,14 +72,14 @@ def foreign_profile():
 def test_profiles_of_16_bits_are_converted_in_16_bits(tmp_path, suffix):
     ys, xs = np.mgrid[:64, :64].astype(np.uint16)
     photo = np.stack([1000 * ys, 20000 + 8 * xs, 60000 - 900 * ys], axis=-1).astype(np.uint16)
-    write(tmp_path / f"deep{suffix}", photo, {"icc_profile": foreign_profile()})
+    image = pyvips.Image.new_from_array(photo, interpretation="rgb16")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", foreign_profile())
+    image.write_to_file(str(tmp_path / f"deep{suffix}"))
     again, about = read(tmp_path / f"deep{suffix}")
     assert again.dtype == np.uint16
-    np.testing.assert_allclose(again, np.int64(photo[..., ::-1]), atol=400)  # 1.6 levels of 8 bits
-    assert len(np.unique(again[:, :, 1])) == 64  # 8 bits would leave 3
-    assert "sRGB" in ImageCms.getProfileDescription(
-        ImageCms.ImageCmsProfile(io.BytesIO(about["icc_profile"]))
-    )
+    np.testing.assert_allclose(again, np.int64(photo[..., ::-1]), atol=14)
+    assert len(np.unique(again[:, :, 1])) >= 64  # 8 bits would leave 3
+    assert about["icc_profile"] == foreign_profile()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -152,11 +98,35 @@ def test_profile_words_and_xmp_are_carried_over(tmp_path, suffix, dtype):
     write(tmp_path / f"b{suffix}", photo.astype(dtype) * dtype(np.iinfo(dtype).max // 255), about)
     with Image.open(tmp_path / f"b{suffix}") as image:
         image.load()
-        assert image.getexif()[0x010F] == "Maker" and 0x0112 not in image.getexif()
+        assert image.getexif()[0x010F] == "Maker" and image.getexif().get(0x0112, 1) == 1
         assert b'Make="M"' in image.info["xmp"] and b'Orientation="6"' not in image.info["xmp"]
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(profile)  # into which it was converted
         assert suffix == ".webp" or image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_captions_and_comments_are_carried_over(tmp_path, suffix):
+    caption = b"\x1c\x02\x78\x00\x04Dorf"  # record 2, data set 120
+    exif = Image.Exif()
+    exif[0x010E] = "Gr\u00fc\u00dfe".encode()
+    photo = noise((20, 30, 3))
+    write(
+        tmp_path / "a.jpg", photo, {"iptc": caption, "comment": b"of 1950", "exif": exif.tobytes()}
+    )
+    again, about = read(tmp_path / "a.jpg")
+    assert about["comment"] == b"of 1950"
+    write(tmp_path / f"b{suffix}", again, about)
+    _, about = read(tmp_path / f"b{suffix}")
+    assert bytes(about["iptc"]) == caption
+    assert "Gr\u00fc\u00dfe".encode() in (tmp_path / f"b{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
+def test_formats_without_alpha_are_written_over_white(tmp_path, suffix):
+    photo = np.zeros((20, 30, 4), np.uint8)
+    write(tmp_path / f"a{suffix}", photo)
+    assert (read(tmp_path / f"a{suffix}")[0] == 255).all()
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
@@ -179,5 +149,6 @@ def test_compare():
     assert compare(color, color).shape == (512, 3 * 512 + 16, 3)
     assert compare(data.camera(), color).shape == (512, 2 * 512 + 8, 3)
     assert max(compare(noise((100, 3000)), noise((100, 3000, 3))).shape) == 2008
+    assert compare(noise((60, 9000)), noise((60, 9000, 3))).shape[0] == 8
     panel = compare(color, color)[:, :512]
     assert (np.ptp(panel, axis=-1) == 0).all()

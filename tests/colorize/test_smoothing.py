@@ -81,6 +81,6 @@ def test_few_pictures_are_read_ahead():
     read = []
     pairs = video.color_pictures(((one, read.append(1)) for one in noisy(40)), Paint(), 4)
     for done, _ in enumerate(pairs, start=1):
-        assert len(read) - done < video.colorize.TOGETHER
+        assert len(read) - done < 2
     assert done == 40
     assert list(video.color_pictures(iter(()), Paint())) == []

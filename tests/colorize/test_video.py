@@ -38,7 +38,7 @@ class Paint:
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch):
-    monkeypatch.setattr(video.colorize, "SEEN", 10**9)  # a function cannot be compiled
+    monkeypatch.setattr(video.colorize, "sized", lambda network, size: network)
 
 
 def picture(size=SIZE):
@@ -119,6 +119,49 @@ def test_sound_is_coded_anew_where_it_must_be(tmp_path):
         assert clip.streams.audio[0].codec_context.codec.canonical_name == "opus"
         length = sum(block.samples for block in clip.decode(audio=0)) / 48000
         assert length == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("source", "tone", "result"),
+    [
+        ("a.avi", "pcm_s16le", "b.mp4"),
+        ("a.mkv", "flac", "b.webm"),
+        ("a.mkv", "flac", "b.mov"),
+        ("a.mkv", "libopus", "b.mov"),
+        ("a.mkv", "libopus", "b.avi"),
+    ],
+)
+def test_every_sound_finds_its_place(tmp_path, source, tone, result):
+    draw(tmp_path / source, [picture()] * 25, "mpeg4" if source == "a.avi" else "libx264", tone)
+    assert video.color_film(tmp_path / source, tmp_path / result, Paint()) == []
+    with av.open(str(tmp_path / result)) as clip:
+        length = sum(block.samples / block.sample_rate for block in clip.decode(audio=0))
+        assert length == pytest.approx(1.0, abs=0.06)
+
+
+def test_a_name_with_a_colon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "a.mp4", [picture()] * 3).rename("12:30.mp4")
+    video.color_film("12:30.mp4", "12:31.mp4", Paint())
+    assert len(frames(tmp_path / "12:31.mp4")) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"flags": "+ildct+ilme", "x264-params": "tff=1"}, "interlaced"), ({"trc": 16}, "HDR .PQ")],
+)
+def test_what_is_not_kept_is_refused(tmp_path, options, word):
+    with av.open(str(tmp_path / "a.mp4"), "w") as clip:
+        trc = options.pop("trc", None)
+        stream = clip.add_stream("libx264", rate=25, options=options)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+        if trc:
+            stream.codec_context.color_trc = trc
+        for one in [*(av.VideoFrame.from_ndarray(picture(), "gray") for _ in range(5)), None]:
+            clip.mux(stream.encode(one))
+    with pytest.raises(ValueError, match=word):
+        video.color_film(tmp_path / "a.mp4", tmp_path / "b.mp4", Paint())
+    assert not (tmp_path / "b.mp4").exists()
 
 
 def test_a_rate_that_varies_is_kept(tmp_path):
@@ -204,7 +247,7 @@ def run(tmp_path, capsys):
     models.build_cnn(4).save(path)
 
     def run(*arguments):
-        words = [*map(str, arguments), "--model", "cnn", "--render-factor", "2"]
+        words = [*map(str, arguments), "--study", "new", "--render-factor", "2"]
         status = color_cli.main(words, tmp_path)
         return status, *(text.splitlines() for text in capsys.readouterr())
 

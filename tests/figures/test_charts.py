@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from test_figures import MODELS, colors, history, render, strips, summary
+from test_figures import MODELS, colors, history, render, scribbles, strips, summary
 
 from lib import figures
-from lib.figures import color_charts, montage, style
+from lib.figures import color_charts, photos, style
 
 
 def test_tables_are_drawn_baselines_first_and_without_truth_among_errors():
@@ -44,8 +44,8 @@ def test_ranks_say_how_far_the_two_orders_agree():
 def test_looks_keep_the_first_the_last_and_the_chosen_step_and_mark_it():
     for count in (1, 2, 8, 9, 25):
         for chosen in range(count):
-            picked = montage._evenly(count, chosen)
-            assert len(picked) == min(count, montage.LOOKS)
+            picked = photos._evenly(count, chosen)
+            assert len(picked) == min(count, photos.LOOKS)
             assert {0, chosen, count - 1} <= set(picked) and picked == sorted(picked)
     axes = figures.looks(*strips(25), chosen=45).axes[0]
     words = [text.get_text() for text in axes.texts]
@@ -95,3 +95,14 @@ def test_names_beside_curves_do_not_overlap():
     for axes in figures.training_curves(same).axes:
         heights = sorted(text.get_position()[1] for text in axes.texts)
         assert len(heights) == len(same) and np.diff(heights).min() > 0.06
+
+
+def test_scribbles_are_set_against_rows_that_take_none():
+    lines = {"No colour": 13.4, "Mean colour": 13.3, "Reinhard": 3.14}
+    axes = figures.scribble_curve(scribbles(), lines, 9216).axes[0]
+    assert [text.get_text() for text in axes.texts] == [
+        *("Levin: 3.0", "Reinhard: 3.1", "Mean colour: 13.3", "No colour: 13.4")
+    ]
+    assert np.diff([text.get_position()[1] for text in axes.texts]).min() > 0.06
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [9, 6, 3])
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.1 %", "1 %", "10 %"]

@@ -1,5 +1,10 @@
 """Figures: nothing is clipped, nothing depends on colour alone, diagrams agree with the model."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -8,9 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib import figures
-from lib.figures import blocks, color_charts, diagrams, style
+from lib import figures, lab
+from lib.figures import color_charts, diagrams, style
 
+ROOT = Path(__file__).parents[2]
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
 GRAY = RANDOM.uniform(0, 100, (9, 16, 16, 1)).astype(np.float32)
@@ -85,6 +91,16 @@ def render():
     )
 
 
+def scribbles():
+    table = pd.DataFrame({"share": [0.001, 0.01, 0.1], "rmse_ab": [9.0, 6.0, 3.0]})
+    return table.assign(rmse_ab_low=table.rmse_ab - 1, rmse_ab_high=table.rmse_ab + 1)
+
+
+def sources(number):
+    """Blocks that block `number` of a long model takes."""
+    return [f"block_{n}" for n in {3: (2, 1), 39: (38, 0)}.get(number, (number - 1,)) if n >= 0]
+
+
 def strips(count):
     rows = [np.full((16, 64, 3), shade, np.uint8) for shade in range(count)]
     return rows, [5 * number for number in range(count)]
@@ -118,26 +134,26 @@ FIGURES = {
     ),
     "photo_row": lambda: figures.photo_row(RGB[:3], ["one", "two", "three"]),
     "colorization_grid": lambda: figures.colorization_grid(
-        GRAY, RGB, dict.fromkeys(style.MODELS, RGB), NAMES
+        GRAY, RGB, dict.fromkeys(style.ROWS, RGB), NAMES
     ),
     "colorization_grid of one": lambda: figures.colorization_grid(GRAY[:1], RGB[:1], {}),
-    "worst_best": lambda: figures.worst_best(RGB, RGB, RANDOM.random(9), names=NAMES, count=3),
+    "worst_best": lambda: figures.worst_best(RGB, RGB, RANDOM.random(9)),
     "lab_channels": lambda: figures.lab_channels(RGB[0]),
-    "ab_histogram": lambda: figures.ab_histogram(RANDOM.normal(5, 20, (2, 8, 8, 2))),
+    "ab_histogram": lambda: figures.ab_histogram(RANDOM.normal(5, 20, (2, 8, 8, 2)), (5, 5)),
     "counts": lambda: figures.counts({"found": 8091, "rejected: near-duplicate": 0, "kept": 8091}),
     "training_curves": lambda: figures.training_curves(
         {name: history(12 + number, 10.0**number) for number, name in enumerate(style.LINES)}
     ),
     "training_curves of one epoch": lambda: figures.training_curves({"cnn": history(1)}),
     "measure_bars": lambda: figures.measure_bars(
-        summary(list(style.MODELS)), "rmse_ab", "RMSE of ab", "CIELAB units", "lower"
+        summary(list(style.ROWS)), "rmse_ab", "RMSE of ab", "CIELAB units", "lower"
     ),
     "measure_bars of one": lambda: figures.measure_bars(summary(["cnn"]), "colorfulness"),
-    "rank_plot": lambda: figures.rank_plot(summary(list(style.MODELS))),
+    "rank_plot": lambda: figures.rank_plot(summary(list(style.ROWS))),
     "rank_plot without truth": lambda: figures.rank_plot(summary(["gray", "cnn"])),
-    "ab_histograms": lambda: figures.ab_histograms(histograms(list(style.MODELS)[:13])),
+    "ab_histograms": lambda: figures.ab_histograms(histograms(list(style.ROWS)[:13])),
     "ab_histograms of one": lambda: figures.ab_histograms(histograms(["truth"])),
-    "error_by_color": lambda: figures.error_by_color(colors(list(style.MODELS))),
+    "error_by_color": lambda: figures.error_by_color(colors(list(style.ROWS))),
     "error_by_color of one network": lambda: figures.error_by_color(colors(["cnn"])),
     "render_factor_curve": lambda: figures.render_factor_curve(render()),
     "render_factor_curve of one": lambda: figures.render_factor_curve(render()[:1]),
@@ -149,15 +165,18 @@ FIGURES = {
     ),
     "nogan_curves of one step": lambda: figures.nogan_curves(nogan_log()[:1].assign(chosen=True)),
     "flow_diagram": figures.flow_diagram,
-    "model_diagram": lambda: figures.model_diagram(
-        figures.blocks_of(keras_model()), "A model", "grey photo", "ab"
-    ),
+    "model_diagram": lambda: figures.model_diagram(figures.blocks_of(keras_model()), "A model"),
     "model_diagram of many lines": lambda: figures.model_diagram(
-        [{"name": f"block_{n}", "kind": "convolution", "shape": (200, 200, 64)} for n in range(40)],
-        "Deep",
-        "in",
-        "out",
-        [("block_0", "block_39"), ("block_1", "block_3")],
+        [
+            {"name": f"block_{n}", "kind": "dense", "shape": (200, 200, 64), "inputs": sources(n)}
+            for n in range(40)
+        ]
+    ),
+    "scribble_curve": lambda: figures.scribble_curve(
+        scribbles(), {"No colour": 13.4, "Mean colour": 13.3, "Reinhard": 3.14}, 9216
+    ),
+    "photo_row of a name with dollars": lambda: figures.photo_row(
+        RGB[:2], ["save $x_{$ now.jpg", "a\udce9\rb $\\frac$.jpg"]
     ),
 }
 
@@ -205,13 +224,23 @@ def test_save_writes_whole_png_with_its_words(tmp_path):
     assert path.read_bytes() == first  # the same figure is the same file
 
 
-def test_a_notebook_shows_what_was_saved_until_the_figure_changes(tmp_path):
-    figure = figures.measure_bars(summary(), "rmse_ab", "RMSE", "units", "lower")
-    saved = figures.save(figure, tmp_path / "bars.png", "Bars.").read_bytes()
-    assert figure._repr_png_() is figure.saved and figure.saved == saved
-    figure.axes[0].set_title("Changed")
-    changed = figure._repr_png_()
-    assert changed != saved and changed.startswith(b"\x89PNG")
+def test_drawing_needs_neither_home_nor_a_locale(tmp_path):
+    code = (
+        "import sys; from lib import figures as f; f.save(f.counts({'\\u00e9': 3}), *sys.argv[1:])"
+    )
+    bare = {"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONPATH": "."}
+    path = tmp_path / "counts.png"
+    command = [sys.executable, "-c", code, str(path), "words"]
+    subprocess.run(command, env=bare | {"PYTHONCOERCECLOCALE": "0"}, check=True, cwd=ROOT)
+    assert path.is_file()
+
+
+def test_names_are_never_read_as_mathematics():
+    axes = FIGURES["photo_row of a name with dollars"]().axes[0]
+    assert [text.get_text() for text in axes.texts] == ["save $x_{$ now.jpg", "a? b $\\frac$.jpg"]
+    table = {"cnn": history(12, 1e-3), "gan": history(12, 1e3)}
+    ticks = [tick.get_text() for tick in figures.training_curves(table).axes[1].get_yticklabels()]
+    assert "10⁻³" in ticks and not any("$" in tick for tick in ticks)
 
 
 @pytest.mark.parametrize("alt", ["", "  ", None])
@@ -238,11 +267,10 @@ def test_slider_pair_is_small_and_has_words(tmp_path):
 
 
 def test_nothing_is_told_by_colour_alone():
-    for looks in (style.LINES.values(), style.GROUPS.values()):
+    for looks in (style.LOOKS, style.GROUPS.values()):
         assert len({look[-1] for look in looks}) == len(looks)  # markers
-    tints = [(fill, hatch) for _, fill, hatch in diagrams.KINDS.values()]
+    tints = [(fill, hatch) for _, fill, hatch, _ in diagrams.KINDS.values()]
     assert len(set(tints)) == len(tints)
-    assert set(blocks.KINDS) < set(diagrams.KINDS)
 
 
 def test_pick_is_a_rule():
@@ -287,6 +315,24 @@ def test_layers_that_keras_named_are_blocks_of_their_own():
         figures.blocks_of(layers.Conv2D(1, 1))
 
 
+def test_marked_scribbles_show_their_colours():
+    given, ab = np.zeros((20, 24), bool), np.zeros((20, 24, 2))
+    given[10, [6, 17]], ab[10, 6] = True, (80, 67)  # red, and grey
+    shown = figures.mark(np.full((20, 24, 1), 30.0), given, ab)
+    assert shown.shape == (200, 240, 3) and shown.dtype == np.float32
+    assert shown.min() >= 0 and shown.max() <= 1
+    rows, columns = np.nonzero(given)
+    red, gray = shown[rows[0] * 10 + 5, columns * 10 + 5]
+    assert red[0] > red[1] + 0.3 and np.ptp(gray) < 0.01
+    plain = lab.lab_to_rgb(np.float32([30, 0, 0]))
+    np.testing.assert_allclose(shown[0, 0], plain, atol=1e-5)
+    np.testing.assert_allclose(
+        figures.mark(np.full((20, 24, 1), 30.0), given & False, ab),
+        np.broadcast_to(plain, (200, 240, 3)),
+        atol=1e-5,
+    )
+
+
 @pytest.mark.parametrize(
     "call, word",
     [
@@ -296,28 +342,13 @@ def test_layers_that_keras_named_are_blocks_of_their_own():
         (lambda: figures.photo_grid(RGB[..., :2]), "rgb"),
         (lambda: figures.colorization_grid(GRAY, RGB, {"cnn": RGB[:2]}), "CNN"),
         (lambda: figures.worst_best(RGB, RGB, [1.0]), "values"),
-        (lambda: figures.ab_histogram(np.zeros((4, 3))), "ab"),
-        (lambda: figures.counts({}), "stages"),
-        (lambda: figures.training_curves({}), "histories"),
+        (lambda: figures.ab_histogram(np.zeros((4, 3)), (0, 0)), "ab"),
         (lambda: figures.measure_bars(summary(), "psnr"), "psnr"),
         (lambda: figures.rank_plot(summary().drop(columns="colorfulness")), "colorfulness"),
-        (lambda: figures.ab_histograms({}), "histograms"),
-        (lambda: figures.ab_histograms({"cnn": np.ones((3, 3))}), "cnn"),
-        (lambda: figures.ab_histograms({"cnn": np.zeros((23, 23))}), "pixel"),
         (lambda: figures.error_by_color(colors(["gray"])), "network"),
-        (lambda: figures.error_by_color(colors(["cnn"]).drop(columns="pixels")), "pixels"),
-        (lambda: figures.render_factor_curve(render()[:0]), "render_factor"),
-        (lambda: figures.looks(*strips(3), chosen=7), "7"),
-        (lambda: figures.looks([RGB[0], RGB[1, :7]], [0, 5], 0), "shape"),
         (lambda: figures.save_slider("x", "p", "gan", GRAY[0], RGB[0], "other"), "group"),
         (lambda: figures.model_diagram([]), "blocks"),
-        (lambda: figures.model_diagram([{"name": "a", "kind": "?", "shape": (1,)}]), "kinds"),
-        (
-            lambda: figures.model_diagram(
-                [{"name": "a", "kind": "other", "shape": (1,)}], skips=[("a", "b")]
-            ),
-            "skips",
-        ),
+        (lambda: figures.mark(GRAY[0], np.zeros((9, 16), bool), None), "given"),
     ],
 )
 def test_wrong_arguments_are_named(call, word):
