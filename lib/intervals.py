@@ -46,8 +46,9 @@ def paired_difference(metrics, measure, model, reference, seed=0):
     low, high = _interval(values[:, None], seed)
     deviation = values.std(ddof=1) if len(values) > 1 else 0.0
     alike = deviation <= 1e-12 * abs(values.mean())  # the same difference, but for rounding
-    effect = values.mean() / deviation if not alike else np.nan if values.any() else 0.0
-    result = {"difference": values.mean(), "low": low[0], "high": high[0], "effect_size": effect}
+    undefined = np.nan if values.any() else 0.0
+    result = {"difference": values.mean(), "low": low[0], "high": high[0]}
+    result["effect_size"] = undefined if alike else values.mean() / deviation
     return {key: float(value) for key, value in result.items()} | {"photos": len(values)}
 
 

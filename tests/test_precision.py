@@ -78,8 +78,8 @@ def test_the_joint_phase_moves_both_and_keeps_the_average(settings, tmp_path, mo
     )
     assert np.isfinite(log[["rmse_ab", "colorfulness_ratio"]]).all(axis=None)
     assert np.isfinite(log.generator_loss.iloc[-1])
-    for values, network in zip(before, (generator, critic), strict=True):
-        assert helpers.moved(values, helpers.values(network))
+    assert helpers.moved(before[0], averages[-1])  # it may be the first moment that is kept
+    assert helpers.moved(before[1], helpers.values(critic))
     if log.chosen.iloc[-1]:  # what was kept is the average, not the last weights
         assert helpers.moved(averages[-1], helpers.values(generator))
 
