@@ -145,7 +145,10 @@ def test_profiles_are_converted_whatever_they_are_called(mode):
     assert about["icc_profile"] == linear_profile()
 
 
-@pytest.mark.parametrize("profile", [SRGB, b"no profile", None])
+IDS = ["sRGB", "broken", "none"]  # bytes of profiles hold the time of day
+
+
+@pytest.mark.parametrize("profile", [SRGB, b"no profile", None], ids=IDS)
 def test_srgb_is_not_converted(profile):
     for found, true in (
         (png16(RGB, profile), RGB),
@@ -155,7 +158,7 @@ def test_srgb_is_not_converted(profile):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-@pytest.mark.parametrize("profile", [SRGB, linear_profile()[:40] + b"xx", None])
+@pytest.mark.parametrize("profile", [SRGB, linear_profile()[:40] + b"xx", None], ids=IDS)
 def test_jpegs_have_the_pixels_that_they_have_in_data_sets(mode, profile):
     exif = Image.Exif()
     exif[274] = 6
