@@ -93,7 +93,8 @@ def write_study(folder):
         (folder / name).mkdir()
         params = {"parameters": 1234567, "settings": {"epochs": 10, "loss": "mse"}, "warnings": []}
         params["warnings"] = ["weights are random <b>"] if name in ("generator", "gan") else []
-        params |= {"precision": "mixed_bfloat16"} if name == "cnn" else {}
+        if name == "cnn":
+            params |= {"precision": "mixed_bfloat16", "recipe": {"arguments": {"filters": 8}}}
         write_json(folder / name / "params.json", params)
         if name not in ("gan", "critic"):
             history.to_csv(folder / name / "history.csv", index=False)

@@ -15,8 +15,8 @@ def found(study, *rows):
 
 def test_pairing_tells_apart_what_two_intervals_cannot():
     photos = changed(gan=11.5)
-    studies = study_of(photos), study_of(None, summarize(photos))
-    assert [found(study)["rmse_ab"].verdict for study in studies] == ["better", "open"]
+    assert found(study_of(photos))["rmse_ab"].verdict == "better"
+    assert found(study_of(None, summarize(photos))) == {}  # not known over the same photos
 
 
 def test_paired_differences_are_those_of_summary_json():
@@ -66,22 +66,6 @@ def test_the_ratio_of_colorfulness_is_decided_as_colorfulness_is():
     assert rows["colorfulness_ratio"].verdict == rows["colorfulness"].verdict == "better"
     assert verdicts.best(study.table, "colorfulness_ratio") == "gan"
     assert rows["colorfulness_ratio"].difference.startswith("+0.37")  # (66 - 40) / 70
-
-
-@pytest.mark.parametrize("half, verdict", [(0.5, "better"), (3.0, "open")])
-def test_without_a_pair_intervals_must_leave_a_gap(half, verdict):
-    summary = summarize(metrics())
-    summary["kid"] = summary["model"].map({"cnn": 12.0, "gan": 8.0}).fillna(20.0)
-    summary["kid_low"], summary["kid_high"] = summary["kid"] - half, summary["kid"] + half
-    row = found(study_of(metrics(), summary))["kid"]
-    assert row.verdict == verdict and row.difference == ("−4.0" if half == 0.5 else "−4")
-
-
-def test_a_photo_that_is_there_twice_pairs_with_nothing():
-    photos = metrics()
-    study = study_of(photos)
-    study.metrics = pd.concat([photos, photos[:1].assign(model="gan")])
-    assert "[" not in found(study)["rmse_ab"].difference
 
 
 @pytest.mark.parametrize(
