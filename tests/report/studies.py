@@ -2,7 +2,6 @@
 
 import html.parser
 import io
-import json
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 from PIL import Image, PngImagePlugin
 
 from lib.figures.style import in_order
+from lib.files import read_json, write_json
 from lib.intervals import paired_difference, summarize
 from lib.report import results
 
@@ -121,12 +121,8 @@ def write_seeds(folder):
     pd.DataFrame(seeds, columns=columns).to_csv(folder / "seeds.csv", index=False)
 
 
-def write_json(path, value):
-    path.write_text(json.dumps(value))
-
-
 def change_json(path, **values):
-    write_json(path, json.loads(path.read_text()) | values)
+    write_json(path, read_json(path) | values)
 
 
 class Page(html.parser.HTMLParser):

@@ -51,7 +51,6 @@ def test_two_colour_spaces_may_disagree():
             "better at rare colours.",
         ),
         ({"rmse_ab": "worse", "ssim": "better"}, "The measures of the distance from the true"),
-        ({"rmse_ab": "open"}, "These photos show no difference in the distance from the true"),
     ],
 )
 def test_the_lead_says_what_the_verdicts_come_to(found, words):
@@ -71,14 +70,8 @@ def test_observations_name_the_networks_below_a_baseline():
 
 
 def test_a_factor_of_ab_is_not_said_to_be_the_critics_work():
-    joint = pd.DataFrame(
-        {
-            "step": [0, 5, 10],
-            "colorfulness_ratio": [0.455, 0.627, 0.7],
-            "saturation": [1.0, 1.26, 1.0],
-            "chosen": [False, True, False],
-        }
-    )
+    joint = pd.DataFrame({"step": [0, 5], "chosen": [False, True], "saturation": [1.0, 1.26]})
+    joint["colorfulness_ratio"] = [0.455, 0.627]
     words = observed(joint=joint)
     assert "from 46\u00a0% to 63\u00a0% of the truth’s" in words and "multiplied by 1.26" in words
     for plain in (joint.assign(saturation=1.0), joint.drop(columns="saturation")):
@@ -140,16 +133,8 @@ def test_spread_over_seeds_with_students_t():
     assert (gray.mean, gray.sd, gray.low, gray.high) == (13, 0, 13, 13)
 
 
-def test_one_seed_has_no_spread():
-    found = seeds.over_seeds(summaries(10.0))
-    assert found["mean"].tolist() == [13.0, 10.0] and (found.seeds == 1).all()
-    assert found[["sd", "low", "high"]].isna().all(axis=None)
-
-
-def test_seeds_take_what_all_summaries_have():
+def test_seeds_take_what_all_summaries_have_and_one_has_no_spread():
     one, two = summaries(10.0, 11.0)
-    one = one.assign(kid=np.nan, kid_low=np.nan, kid_high=np.nan)
-    two = two.assign(kid=1.0, kid_low=0.0, kid_high=2.0)
-    found = seeds.over_seeds([one, two[two.model == "cnn"]])
-    assert found.model.tolist() == ["cnn", "cnn"] and found.measure.tolist() == ["rmse_ab", "kid"]
-    assert found.loc[found.measure == "kid", ["mean", "sd", "low", "high"]].isna().all(axis=None)
+    both = seeds.over_seeds([one.assign(kid=1.0, kid_low=0.0), two[two.model == "cnn"]])
+    assert both.model.tolist() == ["cnn"] and both.measure.tolist() == ["rmse_ab"]
+    assert seeds.over_seeds([one])[["sd", "low", "high"]].isna().all(axis=None)
