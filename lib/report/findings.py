@@ -6,10 +6,11 @@ difference.
 
 import collections
 
-from lib.figures.color_charts import SIMPLE, best_simple
-from lib.figures.style import NETWORKS, label
+from lib.figures.color_charts import SIMPLE
+from lib.figures.style import label
+from lib.models import NETWORKS
 from lib.report.number_format import interval, listed, number
-from lib.report.verdicts import VERDICTS, compare, measured, truth
+from lib.report.verdicts import VERDICTS, compare, paired, truth
 
 ASPECTS = {  # what measures are about: (measures, words if better, words if worse)
     "the distance from the true colours": (
@@ -30,14 +31,6 @@ ASPECTS = {  # what measures are about: (measures, words if better, words if wor
     ),
 }
 FEW = 50  # test photos, below which numbers only show that a study runs
-NOTEBOOKS = {  # trained model: the notebook that trains it
-    "cnn": "03",
-    "autoencoder": "04",
-    "xception": "05",
-    "xception_skips": "05",
-    "generator": "06",
-    "gan": "06",
-}
 
 
 def headline(study):
@@ -53,17 +46,15 @@ def headline(study):
 
 
 def answer(study):
-    """The answer to the paper's question, a list of texts: what it comes to, the claim, details."""
-    rows = compare(study)
-    if not rows:
-        lacking = [label(model) for model in ("cnn", "gan") if model not in study.table.index]
-        return [f"This study cannot answer: its table has no row for {listed(lacking)}."]
-    photos = f"On {study.photos:,} test photos, " if study.photos else ""
-    return [lead(rows, "NoGAN", "the CNN"), claim(rows), f"{photos}NoGAN is {by_measure(rows)}"]
+    """The answer to the paper's question, a list of texts: what it comes to, and the claim."""
+    rows = {row.measure: row for row in compare(study)}
+    if "rmse_ab" not in rows:
+        return ["This study cannot answer: it has no NoGAN and CNN, measured on the same photos."]
+    return [_lead(rows.values()), _claim(rows["rmse_ab"], study.photos)]
 
 
-def lead(rows, name, other):
-    """What a comparison of two rows comes to, in words of everyday."""
+def _lead(rows):
+    """What the comparison comes to, in words of everyday."""
     said = collections.defaultdict(list)
     for noun, (names, better, worse) in ASPECTS.items():
         found = [row.verdict for row in rows if row.measure in names]
@@ -78,7 +69,7 @@ def lead(rows, name, other):
         elif found:
             said["open"].append(noun)
     sides = [listed(said[kind]) for kind in ("better", "worse") if said[kind]]
-    sentences = [f"Compared with {other}, {name} is {', but '.join(sides)}."] if sides else []
+    sentences = [f"Compared with the CNN, NoGAN is {', but '.join(sides)}."] if sides else []
     if said["both"]:
         sentences.append(f"The measures of {listed(said['both'])} disagree.")
     if said["open"]:
@@ -86,25 +77,15 @@ def lead(rows, name, other):
     return " ".join(sentences)
 
 
-def claim(rows):
+def _claim(rmse, photos):
     """Whether the paper's claim, a lower RMSE, holds."""
-    rmse = next((row for row in rows if row.measure == "rmse_ab"), None)
-    if rmse is None:
-        return "The table has no RMSE of ab, so the paper’s claim cannot be judged."
     words = {"better": "holds here", "worse": "does not hold here", "open": "is not confirmed here"}
+    where = f"on {photos:,} test photos, " if photos else ""
     return (
-        f"The paper’s claim, that the GAN has the lower error, {words[rmse.verdict]}: {rmse.label} "
-        f"is {rmse.model} against {rmse.reference} {rmse.unit} (difference {rmse.difference})."
+        f"The paper’s claim, that the GAN has the lower error, {words[rmse.verdict]}: {where}"
+        f"{rmse.label} is {rmse.model} against {rmse.reference} {rmse.unit} (difference "
+        f"{rmse.difference})."
     )
-
-
-def by_measure(rows):
-    """Every measure of a comparison on its side, in one sentence."""
-    names = {verdict: [row.label for row in rows if row.verdict == verdict] for verdict in VERDICTS}
-    parts = [f"{word} by {listed(names[word])}" for word in ("better", "worse") if names[word]]
-    if names["open"]:
-        parts.append(f"not different, as far as these photos can show, by {listed(names['open'])}")
-    return f"{'; '.join(parts)}."
 
 
 def warnings(study):
@@ -119,18 +100,15 @@ def warnings(study):
     found = [f"{listed(names)}: {text}" for text, names in same.items()]
     found += study.facts.get("warnings") or []
     if study.metrics is None:
-        words = "a difference that summary.json has not is judged by the means’ intervals"
-        found.append(f"metrics.csv is missing: {words}.")
+        found.append("metrics.csv is missing: what summary.json has not cannot be compared.")
     elif study.photos < FEW:
-        found.append(
-            f"Only {study.photos} test photos: the numbers show that the study runs, no more."
-        )
+        found.append(f"Only {study.photos} test photos: they show that the study runs, no more.")
     if (study.run.get("git") or {}).get("dirty"):
         found.append("The code differed from its commit when the study was run.")
-    for name, notebook in NOTEBOOKS.items():
+    for name, network in NETWORKS.items():
         if name not in study.table.index:
-            words = f"notebook {notebook} has not been run, or its model was not evaluated"
-            found.append(f"{label(name)} is not in this study: {words}.")
+            words = f"notebook {network.notebook} has not been run, or its model was not evaluated"
+            found.append(f"{network.label} is not in this study: {words}.")
     return found
 
 
@@ -138,11 +116,9 @@ def observations(study):
     """What else the numbers show: a list of sentences."""
     table, seen = study.table, []
     networks = [row for row in NETWORKS if row in table.index]
-    if "rmse_ab" in table:
-        seen += _against_baselines(study, networks)
-        if networks:
-            seen += _against_oracle(table, networks) + _against_hints(table, networks)
-            seen += _color(table, networks) if truth(table) else []
+    if "rmse_ab" in table and networks:
+        seen += _against_baselines(study, networks) + _against_oracle(table, networks)
+        seen += _color(table, networks) if truth(table) else []
     rows = {row.measure: row for row in compare(study, "gan", "generator")}
     if {"rmse_ab", "colorfulness"} <= set(rows):
         rmse, color = rows["rmse_ab"], rows["colorfulness"]
@@ -153,15 +129,6 @@ def observations(study):
         )
     if study.joint is not None:
         seen += _saturated(study.joint)
-    if study.colors is not None:
-        for model in ("cnn", "gan"):
-            seen += _by_color(study.colors, model) if model in set(study.colors["model"]) else []
-    if "psnr" in table and "gray" in table.index:
-        seen.append(
-            f"A photo without any colour scores {number(table.loc['gray', 'psnr'], 1)} dB of PSNR, "
-            "since every output keeps the true lightness: small differences of PSNR and SSIM say "
-            "little about colour."
-        )
     for model, history in study.histories.items():
         best = int(history["val_loss"].argmin()) if "val_loss" in history else len(history) - 1
         if best + 1 < 0.7 * len(history):
@@ -173,70 +140,51 @@ def observations(study):
 
 
 def _against_baselines(study, networks):
-    table = study.table
-    there = [row for row in SIMPLE if row in table.index]
-    if not there or not networks:
-        return ["The table has no baselines, or no networks: the errors cannot be judged."]
-    simple = table.loc[there, "rmse_ab"].idxmin()
+    """Which networks have less error than the best simple baseline."""
+    there = [row for row in SIMPLE if row in study.table.index]
+    if not there:
+        return ["The table has no baselines: the errors cannot be judged."]
+    simple = study.table.loc[there, "rmse_ab"].idxmin()
     groups = {"beaten": [], "not clearly beaten": [], "not even reached": []}
     for model in networks:
-        difference, sure, _ = measured(study, "rmse_ab", model, simple)
-        far = "beaten" if difference < 0 else "not even reached"
-        groups[far if sure else "not clearly beaten"].append(label(model))
-    words = f"{label(simple).lower()}, {interval(table, simple, 'rmse_ab')}"
+        _, low, high = paired(study, "rmse_ab", model, simple) or (0, 0, 0)
+        verdict = "beaten" if high < 0 else "not even reached" if low > 0 else "not clearly beaten"
+        groups[verdict].append(label(model))
     parts = [
         f"{verdict} by {listed(names) if len(names) < len(networks) else 'every network'}"
         for verdict, names in groups.items()
         if names
     ]
+    words = f"{label(simple).lower()}, {interval(study.table, simple, 'rmse_ab')}"
     return [f"By RMSE of ab, the best simple baseline ({words}) is {'; '.join(parts)}."]
 
 
-def _have_less(errors, networks, row):
-    """Which networks have less error than a row, in words; "" if none has."""
-    less = [label(name) for name in networks if errors[name] < errors[row]]
-    return f"{listed(less)} {'has' if len(less) == 1 else 'have'} less" if less else ""
-
-
 def _against_oracle(table, networks):
+    """How near the networks come to the best possible answer, where it is known."""
     if not {"oracle_mean", "oracle_sample"} <= set(table.index):
         return []
     errors = table["rmse_ab"]
     nearest = errors[networks].idxmin()
     above = 100 * (errors[nearest] / errors["oracle_mean"] - 1)
-    side = "above" if above > 0 else "below"
-    less = _have_less(errors, networks, "oracle_sample")
-    end = f"{less}. RMSE rewards caution." if less else "no network has less."
+    less = [label(name) for name in networks if errors[name] < errors["oracle_sample"]]
+    end = f"more than {listed(less)}. RMSE rewards caution." if less else "no network has less."
     texts = [interval(table, row, "rmse_ab") for row in ("oracle_mean", "oracle_sample")]
     return [
         f"The mean of all possible colours has an RMSE of ab of {texts[0]}, about the least that "
         f"any model can have. The nearest network, {label(nearest)}, is "
-        f"{number(abs(above), 0)}\u00a0% {side} it.",
+        f"{number(abs(above), 0)}\u00a0% {'above' if above > 0 else 'below'} it.",
         f"Another true colouring, as good as the photo itself, has an RMSE of {texts[1]}: {end}",
     ]
 
 
-def _against_hints(table, networks):
-    if "levin" not in table.index:
-        return []
-    less = _have_less(table["rmse_ab"], networks, "levin") or "no network has less"
-    return [
-        "Levin et al.’s method, which is given the true colours of a few pixels, has an RMSE of "
-        f"ab of {interval(table, 'levin', 'rmse_ab')}; {less} without a hint."
-    ]
-
-
 def _color(table, networks):
-    shares = (100 * table.loc[networks, "colorfulness"] / truth(table)).to_dict()
-    words = [f"{label(row)} {share:.0f}\u00a0%" for row, share in shares.items()]
+    """Whether the network with the least error is also the truest in its amount of colour."""
     exact = table.loc[networks, "rmse_ab"].idxmin()
-    vivid = min(networks, key=lambda row: abs(shares[row] - 100))
-    agree = f"{label(exact)} has the least RMSE of ab among the networks"
-    if exact == vivid:
-        agree += ", and is nearest to the truth in colorfulness, too."
-    else:
-        agree += f", but {label(vivid)} is nearest to the truth in colorfulness."
-    return [f"Colorfulness, as a share of the true photos’: {listed(words)}.", agree]
+    vivid = (table.loc[networks, "colorfulness"] - truth(table)).abs().idxmin()
+    end = "and is nearest to the truth in colorfulness, too"
+    if exact != vivid:
+        end = f"but {label(vivid)} is nearest to the truth in colorfulness"
+    return [f"{label(exact)} has the least RMSE of ab among the networks, {end}."]
 
 
 def _saturated(joint):
@@ -251,26 +199,4 @@ def _saturated(joint):
         "On validation photos, adversarial training brought the generator’s colorfulness from "
         f"{before} to {after} of the truth’s. What NoGAN has beyond that, no critic taught it: its "
         f"ab is multiplied by {factor.item():.2f} in the end (GAN_SATURATE)."
-    ]
-
-
-def _by_color(colors, model):
-    """At which true colours a model has less error than the best simple baseline, and more."""
-    simple = best_simple(colors)
-    if simple is None:
-        return []
-    table = colors.dropna(subset=["rmse_ab_low"]).set_index("color")
-    network, baseline = (table[table["model"] == name] for name in (model, simple))
-    baseline = baseline.loc[network.index]
-    less = network.index[network["rmse_ab_high"] < baseline["rmse_ab_low"]]
-    more = network.index[network["rmse_ab_low"] > baseline["rmse_ab_high"]]
-    sides = {"less error": less, "more error": more}
-    parts = [f"{words} at {listed([*hues])}" for words, hues in sides.items() if len(hues)]
-    if not parts:
-        parts = ["an error that differs at no colour by more than the intervals"]
-    elif len(less) + len(more) < len(network):
-        parts[-1] += "; at the others the intervals overlap"
-    return [
-        f"By the true colour of a pixel, {label(model)} has, against the best simple baseline "
-        f"({label(simple).lower()}), {' and '.join(parts)}."
     ]

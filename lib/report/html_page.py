@@ -5,8 +5,8 @@ text chunk "Description", where `figures.save` put them.
 """
 
 import base64
+import collections
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -14,32 +14,16 @@ from PIL import Image
 
 from lib.files import write_text
 
-LARGE = 2_000_000  # bytes, beyond which a picture is shown as JPEG
-QUALITY = 85  # of JPEG
 DENSITY = 1.25  # pixels of a figure for one of the page: 120 / 96 dots an inch
-
-
-@dataclass
-class Picture:
-    """One picture of a page."""
-
-    content: bytes
-    kind: str  # png or jpeg
-    alt: str
-    width: int  # pixels of the page
-    height: int
-
-    @property
-    def source(self):
-        """The picture as the address that an <img> takes."""
-        return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode('ascii')}"
+# of a page: its address as an <img> takes it, its words, pixels of the page
+Picture = collections.namedtuple("Picture", "source alt width height")
 
 
 def pictures(folder):
     """All PNG files of a folder that can be read, by name: a dict of stem -> Picture."""
     found = {}
     for path in sorted(folder.glob("[!.]*.png")):
-        content, kind = path.read_bytes(), "png"
+        content = path.read_bytes()
         try:
             with Image.open(io.BytesIO(content)) as image:
                 image.load()
@@ -47,11 +31,8 @@ def pictures(folder):
             continue
         alt = image.info.get("Description") or path.stem.replace("_", " ")
         size = [round(side / DENSITY) for side in image.size]
-        if len(content) > LARGE:
-            memory, kind = io.BytesIO(), "jpeg"
-            image.convert("RGB").save(memory, "JPEG", quality=QUALITY, optimize=True)
-            content = memory.getvalue()
-        found[path.stem] = Picture(content, kind, alt, *size)
+        source = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+        found[path.stem] = Picture(source, alt, *size)
     return found
 
 

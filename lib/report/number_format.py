@@ -9,20 +9,15 @@ import math
 import numpy as np
 
 
-def ends(table, row, measure):
-    """Low and high end of a mean's interval; NaN where there is none."""
-    return [table.loc[row].get(f"{measure}_{end}", math.nan) for end in ("low", "high")]
-
-
 def interval(table, row, measure):
     """Mean and 95 % interval as text: 12.3 [11.9, 12.7]."""
     value, digits = table.loc[row, measure], places(table, measure)
     if not np.isfinite(value):
         return "–"
-    low, high = ends(table, row, measure)
-    if not np.isfinite([low, high]).all():
+    ends = [table.loc[row].get(f"{measure}_{end}", math.nan) for end in ("low", "high")]
+    if not np.isfinite(ends).all():
         return number(value, digits)
-    return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
+    return f"{number(value, digits)} [{number(ends[0], digits)}, {number(ends[1], digits)}]"
 
 
 def difference(value, low, high):
@@ -30,7 +25,8 @@ def difference(value, low, high):
     digits = half_places((high - low) / 2) if high > low else 3
     while digits < 4 and any(end and not float(f"{end:.{digits}f}") for end in (low, high)):
         digits += 1
-    return f"{signed(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
+    plus = "+" if round(value, digits) > 0 else ""
+    return f"{plus}{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
 def places(table, measure):
@@ -53,12 +49,6 @@ def number(value, digits):
     """A number with thousands separated, a true minus sign, and no minus zero."""
     text = f"{value:,.{digits}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
-
-
-def signed(value, digits):
-    """The same, with a plus sign where it is one."""
-    text = number(value, digits)
-    return f"+{text}" if value > 0 and float(text.replace(",", "")) else text
 
 
 def listed(words):

@@ -21,25 +21,18 @@ SLIDERS = {  # folder in figures/: (heading, words)
 
 
 def build(folder):
-    """Build the report of a study.
+    """Build results/<study>/report.html of a study with at least summary.csv; gives its path.
 
-    Parameters
-    ----------
-    folder : path
-        results/<study>, with at least summary.csv.
-
-    Returns
-    -------
-    pathlib.Path
-        results/<study>/report.html, written as a whole or not at all.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `results.read`.
+    The page is written as a whole or not at all. Raises FileNotFoundError and ValueError as
+    `results.read`; and ValueError if the page that is there has photos to slide over, and figures/
+    has none any more, as in a clone of the project: the new page would lose them.
     """
     folder = Path(folder)
-    study = results.read(folder)
+    study, path = results.read(folder), folder / "report.html"
+    sliders = _sliders(folder / "figures")
+    if not sliders and path.is_file() and 'class="pair"' in path.read_text("utf-8"):
+        words = "run notebook 07 again, or delete the page"
+        raise ValueError(f"{path} shows photos of figures/slider, which are gone: {words}")
     differences, shown = verdicts.compare(study), verdicts.measures(study.table)
     values = {
         "study": study,
@@ -48,35 +41,33 @@ def build(folder):
         "warnings": findings.warnings(study),
         "differences": differences,
         "verdicts": verdicts.VERDICTS,
-        "reference": reference.beside(folder, study),
+        "reference": reference.beside(folder),
         "columns": [(measure, *verdicts.MEASURES[measure]) for measure in shown],
         "rows": verdicts.marked_rows(study.table, shown),
         "spread": seeds.spreads(study),
         "models": _networks(study),
         "observations": findings.observations(study),
         "fidelity": fidelity.compare(study, differences),
+        "same": fidelity.SAME,
         "commands": results.commands(study.run, study.name),
         "sections": _figures(folder / "figures"),
-        "sliders": _sliders(folder / "figures"),
+        "sliders": sliders,
     }
-    return html_page.write_page("report.html.j2", values, folder / "report.html")
+    return html_page.write_page("report.html.j2", values, path)
 
 
 def _networks(study):
-    """One row a trained network: label, weights, epochs or steps, seconds of one, settings."""
+    """One row a trained network: label, weights, epochs, seconds of one, settings."""
     found = []
     for name, params in study.params.items():
         history, settings = study.histories.get(name), params.get("settings") or {}
-        shown = settings | {"precision": params.get("precision")}
+        shown = (params.get("recipe") or {}).get("arguments", {}) | settings
+        shown["precision"] = params.get("precision")
         row = {"label": label(name), "parameters": params.get("parameters"), "seconds": None}
         row["settings"] = ", ".join(f"{k} {v}" for k, v in shown.items() if v is not None)
         row["epochs"] = settings.get("epochs") if history is None else len(history)
         if history is not None and "seconds" in history:
             row["seconds"] = f"{history['seconds'].median():.1f}"
-        elif name == "gan" and study.steps is not None and len(study.steps) > 1:
-            steps = study.steps
-            row["epochs"] = f"{steps['step'].max():,} steps"
-            row["seconds"] = f"{(steps['seconds'] / steps['step'].diff()).median():.2f} a step"
         found.append(row)
     return found
 
@@ -84,8 +75,7 @@ def _networks(study):
 def _figures(folder):
     """Dict of section to (picture, caption), in the order of the page."""
     found, sections = html_page.pictures(folder), collections.defaultdict(list)
-    known = yaml.safe_load(FIGURES.read_text("utf-8"))
-    for stem, (section, caption) in known.items():
+    for stem, (section, caption) in yaml.safe_load(FIGURES.read_text("utf-8")).items():
         if stem in found:
             sections[section].append((found.pop(stem), caption))
     for stem, picture in found.items():

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from lib.figures.style import NETWORKS, in_order
+from lib.figures.style import in_order
 from lib.files import read_json
+from lib.models import NETWORKS
 
 PROFILES = Path(__file__).resolve().parents[2] / "notebooks" / "profiles"
 
@@ -26,13 +27,11 @@ class Study:
     name: str = ""
     metrics: pd.DataFrame | None = None  # one row a photo and model
     seeds: pd.DataFrame | None = None  # see `seeds.over_seeds`
-    colors: pd.DataFrame | None = None  # see `evaluate.error_by_color`
     facts: dict = field(default_factory=dict)  # summary.json
     run: dict = field(default_factory=dict)  # run.json
     data: dict = field(default_factory=dict)  # data.json
     params: dict = field(default_factory=dict)  # params.json of each network that has one
     histories: dict = field(default_factory=dict)  # of each network trained in epochs
-    steps: pd.DataFrame | None = None  # history.csv of NoGAN's joint phase
     joint: pd.DataFrame | None = None  # nogan.csv, the checks of that phase
 
     @property
@@ -48,23 +47,10 @@ class Study:
 
 
 def read(folder):
-    """Read the results of a study.
+    """Read a Study from results/<study>, with at least summary.csv.
 
-    Parameters
-    ----------
-    folder : path
-        results/<study>, with at least summary.csv.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no summary.csv: the study has not been evaluated.
-    ValueError
-        If summary.csv is not a table with a column `model` and one row for each.
+    Raises FileNotFoundError if there is no summary.csv: the study has not been evaluated; and
+    ValueError if it is not a table with a column `model` and one row for each.
     """
     folder = Path(folder)
     path = folder / "summary.csv"
@@ -80,13 +66,11 @@ def read(folder):
         name=run.get("study", folder.name),
         metrics=_csv(folder / "metrics.csv", {"photo", "model"}),
         seeds=_csv(folder / "seeds.csv", {"model", "measure", "seeds", "mean", "sd"}),
-        colors=_csv(folder / "colors.csv", {"color", "model", "rmse_ab", "pixels"}),
         facts=read_json(folder / "summary.json"),
         run=run,
         data=read_json(folder / "data.json"),
         params={name: values for name, values in params.items() if values},
         histories=histories(folder),
-        steps=_csv(folder / "gan" / "history.csv", {"step", "seconds"}),
         joint=_csv(folder / "gan" / "nogan.csv", {"step", "colorfulness_ratio", "chosen"}),
     )
 
@@ -102,27 +86,14 @@ def histories(folder):
     if frozen is not None and found["generator"] is not None:
         whole = pd.concat([frozen, found["generator"]], ignore_index=True)
         found["generator"] = whole.assign(epoch=range(1, len(whole) + 1))
-    return {
-        name: history for name, history in found.items() if history is not None and len(history)
-    }
-
-
-def same_photos(first, study):
-    """Whether two studies have been evaluated on the same photos, as far as is known."""
-    prints = [one.data.get("fingerprint") for one in (first, study)]
-    if None in prints or first.metrics is None or study.metrics is None:
-        return first is study
-    return prints[0] == prints[1] and set(first.metrics["photo"]) == set(study.metrics["photo"])
+    return {name: table for name, table in found.items() if table is not None and len(table)}
 
 
 def tested_on(study):
     """What a study was evaluated on, in words: how many photos of what, and their size."""
-    parameters = study.run.get("parameters") or {}
-    count = study.photos or (study.data.get("counts") or {}).get("test")
-    data = study.data.get("dataset") or parameters.get("DATASET")
+    data, side = study.data.get("dataset"), (study.run.get("parameters") or {}).get("IMAGE_SIZE")
     kind = "drawn scenes" if data == "scenes" else f"photos of {data}" if data else "photos"
-    words = f"{count:,} {kind}" if count is not None else f"{kind}, how many is not recorded"
-    side = parameters.get("IMAGE_SIZE")
+    words = f"{study.photos:,} {kind}" if study.photos else kind
     return f"{words}, {side} × {side} pixels" if side else words
 
 
@@ -136,20 +107,14 @@ def commands(run, name):
     words = ["python", "-m", "lib.study", profile]
     path = PROFILES / f"{profile}.yaml"
     given = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
-    if given and "VARIANTS" not in given and "SEEDS" not in given:
+    if given and "VARIANTS" not in given:
         values = run.get("parameters") or {}
         changed = {k: values[k] for k, v in given.items() if k in values and values[k] != v}
-        if len(run.get("seeds") or ()) > 1:
-            changed = {k: v for k, v in changed.items() if k != "SEED"} | {"SEEDS": run["seeds"]}
+        changed |= {"SEEDS": run["seeds"]} if run.get("seeds") else {}
         words += ["--set"] * bool(changed)
-        words += [f"{key}={_setting(value)}" for key, value in changed.items()]
+        texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in changed.items()}
+        words += [f"{key}={text}" for key, text in texts.items()]
     return [shlex.join(words), shlex.join(["python", "-m", "lib.study", "report", name])]
-
-
-def _setting(value):
-    """A value as --set takes it."""
-    plain = isinstance(value, str) and yaml.safe_load(value) == value
-    return value if plain else json.dumps(value)
 
 
 def _places(folder):

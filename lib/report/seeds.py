@@ -16,39 +16,20 @@ import pandas as pd
 from scipy import stats
 
 from lib.figures.style import in_order, label
-from lib.report.number_format import difference, ends, half_places, interval, number
-from lib.report.verdicts import MEASURES, compare, titled
+from lib.report.number_format import difference, half_places, interval, number
+from lib.report.verdicts import MEASURES, compare
 
 SHOWN = ("rmse_ab", "colorfulness_ratio", "kid")  # measures of the table of spreads
-NORMAL = 1.96  # standard errors in half of a 95 % interval
 
 
 def over_seeds(summaries):
     """How much each mean depends on the seed of training.
 
-    Parameters
-    ----------
-    summaries : list of DataFrame
-        The summary.csv of the same study, trained with one seed each.
-
-    Returns
-    -------
-    DataFrame
-        One row a model and measure, those that all summaries have: model, measure, seeds (their
-        number S), mean, sd (S - 1 below) and low, high: the 95 % interval of Student's t for the
-        mean over training seeds, mean -+ t sd / sqrt(S), wide for few seeds (3: 2.5 sd). With one
-        seed, or where a value is NaN, sd, low and high are NaN; a row that no training changes
-        has sd 0 and low = high = mean.
-
-    Raises
-    ------
-    ValueError
-        For no summary at all, or one without a column model, or with a model twice.
+    `summaries` are the summary.csv (DataFrame) of the same study, trained with one seed each.
+    Gives a DataFrame with one row a model and measure, those that all have: model, measure, seeds
+    (their number S), mean, sd (S - 1 below) and low, high: the 95 % interval of Student's t for the
+    mean over training seeds, mean -+ t sd / sqrt(S). With one seed sd, low and high are NaN.
     """
-    if not summaries or not all("model" in summary for summary in summaries):
-        raise ValueError(f"summaries: expected tables with a column model, got {len(summaries)}")
-    if any(summary["model"].duplicated().any() for summary in summaries):
-        raise ValueError("summaries: expected each model once a table, got one more than once")
     tables = [summary.set_index("model") for summary in summaries]
     measures = [m for m in tables[0] if all({m, f"{m}_low"} <= set(table) for table in tables)]
     models = [model for model in tables[0].index if all(model in table.index for table in tables)]
@@ -63,88 +44,51 @@ def over_seeds(summaries):
 
 
 def spreads(study):
-    """Spread between training runs beside the spread between photos.
-
-    Returns
-    -------
-    list of (measure's name and unit, list of rows)
-        A row: the model's name; mean and interval over this study's photos; mean and sd over the
-        runs; their number; the sd over the runs as a multiple of the standard error over photos.
-        Empty for a study without seeds, or with one.
-    """
+    """Rows (measure, model, mean over photos, mean ± sd over runs, their number), as texts."""
     if study.seeds is None:
         return []
-    table, repeated, found = study.table, study.seeds[study.seeds["seeds"] > 1], []
+    runs, found = study.seeds.set_index(["measure", "model"]).query("seeds > 1"), []
     for measure in SHOWN:
-        runs = repeated[repeated["measure"] == measure].set_index("model")
-        models = [model for model in in_order(runs.index) if model in table.index]
-        if models and measure in table:
-            rows = [_row(table, runs.loc[model], model, measure) for model in models]
-            found.append((titled(measure), rows))
+        for model in in_order(study.table.index):
+            if (measure, model) in runs.index and measure in study.table:
+                run = runs.loc[measure, model]
+                digits = half_places(run["sd"]) if run["sd"] > 0 else 3
+                over = f"{number(run['mean'], digits)} ± {number(run['sd'], digits)}"
+                photos = interval(study.table, model, measure)
+                found.append((MEASURES[measure][0], label(model), photos, over, int(run["seeds"])))
     return found
 
 
-def _row(table, runs, model, measure):
-    low, high = ends(table, model, measure)
-    digits = half_places(runs["sd"]) if runs["sd"] > 0 else 3
-    over = f"{number(runs['mean'], digits)} ± {number(runs['sd'], digits)}"
-    error = (high - low) / 2 / NORMAL
-    ratio = f"{runs['sd'] / error:.1f}" if error > 0 else "–"
-    return label(model), interval(table, model, measure), over, int(runs["seeds"]), ratio
+def survives(study):
+    """Whether the answer to the paper's claim survives other seeds, in two sentences.
 
-
-def survives(study, model="gan", reference="cnn"):
-    """Whether the answer to the paper's claim survives other seeds: one or two sentences.
-
-    Welch's 95 % t interval of the difference of the two means over the runs. Empty if a row is
-    missing; with fewer than two runs of a model it says that nothing can be said.
+    Welch's 95 % t interval of the difference of the two means over the runs. Empty for a study
+    without two runs of both models.
     """
-    if study.seeds is None:
+    photos = {row.measure: row.verdict for row in compare(study)}.get("rmse_ab")
+    if study.seeds is None or photos is None:
         return ""
-    rows = study.seeds[study.seeds["measure"] == "rmse_ab"].set_index("model")
-    photos = {row.measure: row.verdict for row in compare(study, model, reference)}
-    if not {model, reference} <= set(rows.index) or "rmse_ab" not in photos:
+    rows = study.seeds.query("measure == 'rmse_ab' and seeds > 1").set_index("model")
+    if not {"gan", "cnn"} <= set(rows.index):
         return ""
-    one, other = rows.loc[model], rows.loc[reference]
-    count = int(min(one["seeds"], other["seeds"]))
-    if count < 2:
-        return "There is one training run of a model: what another seed would change is not known."
-    low, high = welch(one, other)
+    gan, cnn = rows.loc["gan"], rows.loc["cnn"]
+    low, high = welch(gan, cnn)
     runs = "better" if high < 0 else "worse" if low > 0 else "open"
-    name, unit, _ = MEASURES["rmse_ab"]
+    words = {"better": "is better", "worse": "is worse", "open": "cannot be told from the CNN"}
+    end = "survives the seeds:"
+    if photos != runs:
+        end = f"does not survive the seeds: by the photos of this run the GAN {words[photos]},"
     return (
-        f"Over {count} training runs of each model from different seeds, {label(model)} minus "
-        f"{label(reference)} in {name} is {difference(one['mean'] - other['mean'], low, high)} "
-        f"{unit} (Welch’s t). {_verdict(photos['rmse_ab'], runs)}"
+        f"Over {gan['seeds']:.0f} training runs of each model from different seeds, NoGAN minus "
+        f"CNN in RMSE of ab is {difference(gan['mean'] - cnn['mean'], low, high)} CIELAB units "
+        f"(Welch’s t). The answer {end} over the runs the GAN {words[runs]}."
     )
 
 
 def welch(one, other):
     """Ends of Welch's 95 % interval of a difference of means; each has mean, sd and seeds."""
-    squares = [row["sd"] ** 2 / row["seeds"] for row in (one, other)]
-    value, error = one["mean"] - other["mean"], math.sqrt(sum(squares))
-    if not error:
-        return value, value
-    freedom = sum(squares) ** 2 / sum(
-        square**2 / (row["seeds"] - 1) for square, row in zip(squares, (one, other), strict=True)
-    )
-    half = stats.t.ppf(0.975, freedom) * error
-    return value - half, value + half
-
-
-def _verdict(photos, runs):
-    if photos == runs == "open":
-        return "Neither other photos nor other seeds would show a difference."
-    if photos == runs:
-        return f"The answer survives the seeds: the GAN is {runs} by more than another run changes."
-    if runs == "open":
-        return (
-            f"The answer does not survive the seeds: in this study’s run the GAN is {photos}, but "
-            "another run of the same training could say otherwise."
-        )
-    if photos == "open":
-        return (
-            "The photos of this study’s run show no difference, but over the runs there is one: "
-            f"the GAN is {runs}."
-        )
-    return f"The answer turns round: in this study’s run the GAN is {photos}, over the runs {runs}."
+    first, second = (row["sd"] ** 2 / row["seeds"] for row in (one, other))
+    freedom = first**2 / (one["seeds"] - 1) + second**2 / (other["seeds"] - 1)
+    freedom = (first + second) ** 2 / freedom
+    error = math.sqrt(first + second)
+    return stats.t.interval(0.95, freedom, one["mean"] - other["mean"], error)

@@ -2,7 +2,6 @@
 
 import html.parser
 import io
-import json
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 from PIL import Image, PngImagePlugin
 
 from lib.figures.style import in_order
+from lib.files import read_json, write_json
 from lib.intervals import paired_difference, summarize
 from lib.report import results
 
@@ -93,7 +93,8 @@ def write_study(folder):
         (folder / name).mkdir()
         params = {"parameters": 1234567, "settings": {"epochs": 10, "loss": "mse"}, "warnings": []}
         params["warnings"] = ["weights are random <b>"] if name in ("generator", "gan") else []
-        params |= {"precision": "mixed_bfloat16"} if name == "cnn" else {}
+        if name == "cnn":
+            params |= {"precision": "mixed_bfloat16", "recipe": {"arguments": {"filters": 8}}}
         write_json(folder / name / "params.json", params)
         if name not in ("gan", "critic"):
             history.to_csv(folder / name / "history.csv", index=False)
@@ -120,12 +121,8 @@ def write_seeds(folder):
     pd.DataFrame(seeds, columns=columns).to_csv(folder / "seeds.csv", index=False)
 
 
-def write_json(path, value):
-    path.write_text(json.dumps(value))
-
-
 def change_json(path, **values):
-    write_json(path, json.loads(path.read_text()) | values)
+    write_json(path, read_json(path) | values)
 
 
 class Page(html.parser.HTMLParser):

@@ -6,7 +6,6 @@ import pytest
 from scipy import stats
 from studies import changed, metrics, study_of
 
-from lib.figures.color_charts import best_simple
 from lib.report import findings, seeds, verdicts
 
 
@@ -27,8 +26,8 @@ def test_the_answer_follows_the_numbers(gan, verdict, start, claim):
     found = {row.measure: row for row in verdicts.compare(study)}
     assert found["rmse_ab"].verdict == verdict
     assert findings.headline(study).startswith(start)
-    _, said, details = findings.answer(study)
-    assert claim in said and found["rmse_ab"].model in said and "60 test photos" in details
+    _, said = findings.answer(study)
+    assert claim in said and found["rmse_ab"].model in said and "60 test photos" in said
 
 
 def test_two_colour_spaces_may_disagree():
@@ -52,14 +51,13 @@ def test_two_colour_spaces_may_disagree():
             "better at rare colours.",
         ),
         ({"rmse_ab": "worse", "ssim": "better"}, "The measures of the distance from the true"),
-        ({"rmse_ab": "open"}, "These photos show no difference in the distance from the true"),
     ],
 )
 def test_the_lead_says_what_the_verdicts_come_to(found, words):
     rows = [
         verdicts.Comparison(name, name, "", "1", "2", "-1", kind) for name, kind in found.items()
     ]
-    assert findings.lead(rows, "NoGAN", "the CNN").startswith(words)
+    assert findings._lead(rows).startswith(words)
 
 
 def test_observations_name_the_networks_below_a_baseline():
@@ -71,31 +69,9 @@ def test_observations_name_the_networks_below_a_baseline():
     assert "epoch 3 of 10" in observed(histories={"cnn": best})
 
 
-def test_colours_are_named_at_which_a_network_is_better_or_worse():
-    hues, shares = ["grey", "blue", "red"], [0.2, 0.5, 0.3]
-    errors = {"l_lookup": [9.0, 20, 20], "gray": [8.0, 30, 30], "cnn": [10.0, 15, 20.5]}
-    rows = [
-        (color, model, share, error, error - 0.4, error + 0.4)
-        for model, values in errors.items()
-        for color, share, error in zip(hues, shares, values, strict=True)
-    ]
-    names = ["color", "model", "pixels", "rmse_ab", "rmse_ab_low", "rmse_ab_high"]
-    colors = pd.DataFrame(rows, columns=names)
-    assert best_simple(colors) == "l_lookup"  # less over all pixels, though not at grey
-    words = observed(colors=colors)
-    assert "less error at blue and more error at grey; at the others the intervals" in words
-    assert "true colour of a pixel" not in observed(colors=colors[colors["model"] != "cnn"])
-
-
 def test_a_factor_of_ab_is_not_said_to_be_the_critics_work():
-    joint = pd.DataFrame(
-        {
-            "step": [0, 5, 10],
-            "colorfulness_ratio": [0.455, 0.627, 0.7],
-            "saturation": [1.0, 1.26, 1.0],
-            "chosen": [False, True, False],
-        }
-    )
+    joint = pd.DataFrame({"step": [0, 5], "chosen": [False, True], "saturation": [1.0, 1.26]})
+    joint["colorfulness_ratio"] = [0.455, 0.627]
     words = observed(joint=joint)
     assert "from 46\u00a0% to 63\u00a0% of the truth’s" in words and "multiplied by 1.26" in words
     for plain in (joint.assign(saturation=1.0), joint.drop(columns="saturation")):
@@ -115,18 +91,15 @@ def test_welch_agrees_with_scipy():
     known = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
     runs = [{"mean": np.mean(v), "sd": np.std(v, ddof=1), "seeds": len(v)} for v in (one, other)]
     assert seeds.welch(*runs) == pytest.approx((known.low, known.high))
-    equal = {"mean": 3.0, "sd": 0.0, "seeds": 2}
-    assert seeds.welch(equal, {**equal, "mean": 1.0}) == (2.0, 2.0)
 
 
 @pytest.mark.parametrize(
     "gan, over, sd, words",
     [
-        (10, 10.0, 0.2, "survives the seeds: the GAN is better"),
-        (10, 11.0, 2.0, "does not survive the seeds"),
-        (10, 14.0, 0.2, "turns round"),
-        (12.001, 12.1, 0.4, "Neither other photos nor other seeds"),
-        (12.001, 11.0, 0.1, "over the runs there is one: the GAN is better"),
+        (10, 10.0, 0.2, "survives the seeds: over the runs the GAN is better"),
+        (10, 11.0, 2.0, "the GAN is better, over the runs the GAN cannot be told from the CNN"),
+        (10, 14.0, 0.2, "does not survive the seeds: by the photos of this run the GAN is better"),
+        (12.001, 12.1, 0.4, "survives the seeds: over the runs the GAN cannot be told"),
     ],
 )
 def test_the_answer_survives_the_seeds_or_not(gan, over, sd, words):
@@ -134,11 +107,10 @@ def test_the_answer_survives_the_seeds_or_not(gan, over, sd, words):
     runs.columns = ["model", "measure", "seeds", "mean", "sd"]
     study = study_of(changed(gan=gan), seeds=runs)
     assert words in seeds.survives(study)
-    assert [row[0] for row in seeds.spreads(study)[0][1]] == ["CNN", "NoGAN"]
-    study.seeds = runs.assign(seeds=1)
-    assert "one training run" in seeds.survives(study) and seeds.spreads(study) == []
-    study.seeds = runs[:1]
-    assert seeds.survives(study) == ""
+    assert [row[1] for row in seeds.spreads(study)] == ["CNN", "NoGAN"]
+    for few in (runs.assign(seeds=1), runs[:1]):
+        study.seeds = few
+        assert seeds.survives(study) == ""
 
 
 def summaries(*means):
@@ -161,24 +133,8 @@ def test_spread_over_seeds_with_students_t():
     assert (gray.mean, gray.sd, gray.low, gray.high) == (13, 0, 13, 13)
 
 
-def test_one_seed_has_no_spread():
-    found = seeds.over_seeds(summaries(10.0))
-    assert found["mean"].tolist() == [13.0, 10.0] and (found.seeds == 1).all()
-    assert found[["sd", "low", "high"]].isna().all(axis=None)
-
-
-def test_seeds_take_what_all_summaries_have():
+def test_seeds_take_what_all_summaries_have_and_one_has_no_spread():
     one, two = summaries(10.0, 11.0)
-    one = one.assign(kid=np.nan, kid_low=np.nan, kid_high=np.nan)
-    two = two.assign(kid=1.0, kid_low=0.0, kid_high=2.0)
-    found = seeds.over_seeds([one, two[two.model == "cnn"]])
-    assert found.model.tolist() == ["cnn", "cnn"] and found.measure.tolist() == ["rmse_ab", "kid"]
-    assert found.loc[found.measure == "kid", ["mean", "sd", "low", "high"]].isna().all(axis=None)
-
-
-@pytest.mark.parametrize("tables", [[], [pd.DataFrame({"rmse_ab": [1.0]})]])
-def test_seeds_without_a_table_are_refused(tables):
-    with pytest.raises(ValueError, match="summaries"):
-        seeds.over_seeds(tables)
-    with pytest.raises(ValueError, match="more than once"):
-        seeds.over_seeds([pd.concat(summaries(1.0, 2.0))])
+    both = seeds.over_seeds([one.assign(kid=1.0, kid_low=0.0), two[two.model == "cnn"]])
+    assert both.model.tolist() == ["cnn"] and both.measure.tolist() == ["rmse_ab"]
+    assert seeds.over_seeds([one])[["sd", "low", "high"]].isna().all(axis=None)

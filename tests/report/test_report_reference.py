@@ -1,6 +1,5 @@
 """Real photos in every report: the reference study beside it, whole, half there or broken."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from studies import ERRORS, Page, change_json, metrics, png, write, write_study
@@ -27,13 +26,8 @@ def reference_study(tmp_path):
     summary = pd.read_csv(folder / "summary.csv").assign(kid=4.5, kid_low=4.0, kid_high=5.0)
     summary.to_csv(folder / "summary.csv", index=False)
     (folder / "figures" / "fig6_grid.png").write_bytes(png((700, 300), "a grid of real photos"))
-    change_json(folder / "summary.json", kid={"weights": "imagenet"})
-    counts = {"train": 5001, "val": 702}
-    change_json(folder / "data.json", dataset="flickr8k", fingerprint="cd", counts=counts)
-    hardware = {"cpu": "A CPU", "cores": 2}
-    change_json(folder / "run.json", profile="flickr8k", seconds=7200, hardware=hardware)
-    (folder / "cnn").mkdir()
-    pd.DataFrame({"epoch": range(1, 11)}).to_csv(folder / "cnn" / "history.csv", index=False)
+    change_json(folder / "data.json", dataset="flickr8k", fingerprint="cd")
+    change_json(folder / "run.json", seconds=7200, profile="flickr8k", hardware={"cpu": "A CPU"})
     return folder
 
 
@@ -56,36 +50,18 @@ def test_stands_between_the_answer_and_the_data_with_its_grid(study, real):
     assert places == sorted(places)
     assert "#reference" in [link["href"] for link in page.all("a")]
     assert "a grid of real photos" in [image["alt"] for image in page.all("img")]
-    levels = [int(tag[1]) for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
-    assert np.diff(levels).max() <= 1
-    assert "README.md" not in words
-    (real / "README.md").write_text("More.")
-    assert "results/flickr8k/README.md" in section(study)[0]
+    assert "results/flickr8k/README.md" in words
 
 
 def test_its_words_and_numbers_are_its_own(study, real):
     words, _ = section(study)
     own = results.read(real)
-    for text in findings.answer(own)[:2]:
+    for text in findings.answer(own):
         assert text in words
-    assert (
-        f"{own.photos} photos of flickr8k, 96 × 96 pixels. The networks learnt from 5,001" in words
-    )
-    assert "for 10 epochs" in words and "the weights of ImageNet" in words
-    assert "120 minutes on A CPU (2 cores)" in words and "SOURCE=photos.zip" in words
-    assert "is another: Yes, by the paper’s own measure" in words
-    for folder in (real, study):  # the error of both studies
-        text = number_format.interval(results.read(folder).table, "gan", "rmse_ab")
-        mean, _, ends = text.partition(" ")
-        assert mean in words and ends in words
-    assert "RMSE of ab, study fake" in words and "Compare within a column" in words
-    assert "4.5" in words and "SSIM" not in words
-
-
-def test_photos_that_are_the_same_may_be_compared(study, real):
-    for name in ("metrics.csv", "data.json"):
-        (study / name).write_text((real / name).read_text())
-    assert "Both studies were evaluated on the same photos." in section(study)[0]
+    assert f"{own.photos} photos of flickr8k, 96 × 96 pixels." in words
+    assert "120 minutes on A CPU" in words and "SOURCE=photos.zip" in words
+    mean, _, ends = number_format.interval(own.table, "gan", "rmse_ab").partition(" ")
+    assert mean in words and ends in words and "4.5" in words and "SSIM" not in words
 
 
 @pytest.mark.parametrize(
@@ -93,9 +69,7 @@ def test_photos_that_are_the_same_may_be_compared(study, real):
     [
         ("summary.csv", "", "cannot be shown: ValueError: results/flickr8k/summary.csv: expected"),
         ("summary.csv", "model,rmse_ab\ngan,high\ncnn,low\n", "cannot be shown: "),
-        ("summary.csv", "\x89PNG\x00\n", "cannot be shown: "),
         ("summary.json", '{"paired": [{}]}', "cannot be shown: KeyError: 'measure'."),
-        ("data.json", '{"counts": {"train": "many", "val": 1}}', "cannot be shown: "),
         ("run.json", "<<<<<<< HEAD", "How it was made is not recorded."),
         ("figures/fig6_grid.png", "version 1 oid", "the same models and measures"),
     ],
