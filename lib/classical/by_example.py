@@ -1,11 +1,9 @@
 """Colour from one example photo, without learning: Reinhard et al. 2001, Welsh et al. 2002.
 
-The paper's section II sorts colorization by what is given: scribbles (`lib.scribbles`), an example
-(here), or many photos (the networks). Both methods here work in the space l, alpha, beta of
-Ruderman et al. (1998), in which the channels of natural photos are nearly uncorrelated: logarithms
-of the eye's three cone responses, turned to lightness (l), yellow against blue (alpha) and red
-against green (beta). `to_ruderman` and `to_ab` are Reinhard's equations 3 to 9, with the white
-point of sRGB, so that grey has alpha = beta = 0 exactly.
+Both methods work in the space l, alpha, beta of Ruderman et al. (1998), in which the channels of
+natural photos are nearly uncorrelated: logarithms of the eye's three cone responses, turned to
+lightness (l), yellow against blue (alpha) and red against green (beta). `to_ruderman` and `to_ab`
+are Reinhard's equations 3 to 9, with the white point of sRGB, so that grey has alpha = beta = 0.
 
 Both give alpha and beta, and the photo keeps its own L: alpha and beta make the chromaticity, and
 L the luminance. Where a photo and its example are compared, both are compared as grey photos, by
@@ -21,15 +19,11 @@ Transferring color to greyscale images, ACM Transactions on Graphics 21(3), 277-
 T. Cronin, C. Chiao (1998), Statistics of cone responses to natural images, JOSA A 15(8).
 """
 
-import math
-
 import numpy as np
 from scipy import ndimage, spatial
 
-from lib import lab, pixels
-from lib.classical import halved
-from lib.classical.scribbles import SHARE, checked_lightness, draw, levin
-from lib.shared import once
+from lib import lab
+from lib.classical.scribbles import SHARE, checked, draw, levin
 
 # XYZ, each divided by the white point's -> cone responses L, M, S (Reinhard, equation 3).
 XYZ_TO_LMS = np.array([[0.3897, 0.6890, -0.0787], [-0.2298, 1.1834, 0.0464], [0.0, 0.0, 1.0]])
@@ -44,8 +38,6 @@ SAMPLES = 200  # Welsh: pixels of the example that are compared with, about
 WINDOW = 5  # Welsh: pixels a side of the neighbourhood
 THUMB, BINS = 8, 16  # cells a side, and histogram steps, of the descriptor
 BATCH = 64  # photos at once
-HALVED_FROM = 128  # pixels a side of photos for which Levin's rows are solved at half the size
-GIVEN_HINTS = ("levin",)  # rows of the table that are given true colours of the photo itself
 
 
 def reinhard(lightness, example, swatches=SWATCHES):
@@ -79,11 +71,19 @@ def reinhard(lightness, example, swatches=SWATCHES):
     ValueError
         For other shapes, L outside 0..100, or no swatch.
     """
-    lightness, example, single = _pairs(lightness, example)
-    if not 1 <= swatches <= min(lightness[0].size, example[0].size // 3):
+    lightness, example = _checked(lightness, example)
+    if not 1 <= swatches <= min(lightness[..., 0].size, example[..., 0].size):
         raise ValueError(f"swatches: expected 1 up to the number of pixels, got {swatches}")
-    ab = _reinhard(lightness, _to_lab(example), swatches)
-    return ab[0] if single else ab
+    if lightness.ndim == 4:
+        return np.stack([reinhard(*p, swatches) for p in zip(lightness, example, strict=True)])
+    values, own = lab.rgb_to_lab(example).reshape(-1, 3), gray_l(lightness)
+    layers = np.array_split(np.sort(own, axis=None), swatches)
+    mean, spread = np.array([[layer.mean(), layer.std()] for layer in layers]).T
+    other = to_ruderman(values[np.argsort(values[:, 0])])[:, 1:]
+    colors = np.array([layer.mean(axis=0) for layer in np.array_split(other, swatches)])
+    distance = np.abs(own[..., None] - mean) / np.maximum(spread, 1e-3)
+    near = 1 / np.maximum(distance, 1e-3)
+    return to_ab(near @ colors / near.sum(axis=-1, keepdims=True), lightness)
 
 
 def welsh(lightness, example, seeds=0, samples=SAMPLES):
@@ -114,15 +114,20 @@ def welsh(lightness, example, seeds=0, samples=SAMPLES):
     ValueError
         For other shapes, L outside 0..100, other than one seed a photo, or no sample.
     """
-    lightness, example, single = _pairs(lightness, example)
-    if single or isinstance(seeds, int | np.integer):
-        seeds = [seeds] * len(lightness)
-    if len(seeds) != len(lightness):
-        raise ValueError(f"seeds: expected one for each of {len(lightness)}, got {len(seeds)}")
+    lightness, example = _checked(lightness, example)
     if samples < 1:
         raise ValueError(f"samples: expected 1 or more, got {samples}")
-    ab = _welsh(lightness, _to_lab(example), seeds, samples)
-    return ab[0] if single else ab
+    if lightness.ndim == 4:
+        seeds = [seeds] * len(lightness) if np.isscalar(seeds) else seeds
+        if len(seeds) != len(lightness):
+            raise ValueError(f"seeds: expected one for each of {len(lightness)}, got {len(seeds)}")
+        return np.stack([welsh(*p, samples) for p in zip(lightness, example, seeds, strict=True)])
+    values = lab.rgb_to_lab(example)
+    own, other = gray_l(lightness), gray_l(values[..., :1])
+    remapped = (other - other.mean()) * (own.std() / np.maximum(other.std(), 1e-6)) + own.mean()
+    chosen = _jittered(other.shape, samples, seeds)
+    _, nearest = spatial.cKDTree(_features(remapped)[chosen]).query(_features(own))
+    return to_ab(to_ruderman(values[chosen])[nearest, 1:], lightness)
 
 
 def descriptor(lightness):
@@ -139,17 +144,12 @@ def descriptor(lightness):
         L / 100 of 8 x 8 cells, and the cumulative histogram of L in 16 steps, scaled so that the
         squared distance of two descriptors is half the mean over cells plus half that over steps.
     """
-    lightness = checked_lightness(lightness)
-    if lightness.ndim != 4 or min(lightness.shape[1:3]) < THUMB:
-        raise ValueError(f"lightness: expected (N, H, W, 1), 8 a side, got {lightness.shape}")
     values = np.clip(lightness[..., 0].astype(np.float32) / 100, 0, 1)
     steps = np.minimum(values.reshape(len(values), -1) * BINS, BINS - 1).astype(np.int64)
     tones = np.cumsum([np.bincount(row, minlength=BINS) for row in steps], axis=1) / steps.shape[1]
-    cells = values
-    for axis in (1, 2):
-        edges = np.arange(THUMB + 1) * cells.shape[axis] // THUMB
-        sums = np.add.reduceat(cells, edges[:-1], axis=axis)
-        cells = sums / np.diff(edges).reshape([-1 if number == axis else 1 for number in range(3)])
+    down, across = (np.arange(THUMB + 1) * side // THUMB for side in values.shape[1:])
+    sums = np.add.reduceat(np.add.reduceat(values, down[:-1], axis=1), across[:-1], axis=2)
+    cells = sums / np.outer(np.diff(down), np.diff(across))
     parts = cells.reshape(len(cells), -1) / THUMB, tones / BINS**0.5
     return np.concatenate(parts, axis=1).astype(np.float32) / 2**0.5
 
@@ -180,8 +180,7 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
     """The classical rows of the table: reinhard, welsh, levin.
 
     The first two are given the nearest training photo (`examples`). The third is given hints that
-    no other row has: the true colours of some random pixels of the very photo. Photos of 128 pixels
-    a side or more are solved at half the size (`lib.halved`), in a quarter of the time.
+    no other row has: the true colours of some random pixels of the very photo.
 
     Parameters
     ----------
@@ -198,26 +197,21 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
     -------
     dict of name -> function
         Each takes a part of `rows` and their L, (n, H, W, 1), and gives ab in CIELAB units,
-        float32 (n, H, W, 2).
+        float32 (n, H, W, 2). They may run in several threads.
     """
     example_of = dict(zip(np.asarray(rows).tolist(), examples(photos, rows).tolist(), strict=True))
 
-    solve = halved.levin if photos.image_size >= HALVED_FROM else levin
-
-    @once  # for both methods
-    def lab_of_examples(part):
-        return pixels.to_lab(photos.images[[example_of[row] for row in part.tolist()]])
+    def example(part):
+        return photos.images[[example_of[row] for row in part.tolist()]]
 
     def by_levin(part, lightness):
         given = np.stack([draw(lightness.shape[1:3], scribbles, [seed, row]) for row in part])
-        ab = np.zeros((*given.shape, 2), np.float32)
-        ab[given] = _to_lab(photos.images[part][given])[:, 1:]
-        return solve(lightness, given, ab)
+        return levin(lightness, given, lab.rgb_to_lab(photos.images[part])[..., 1:])
 
     return {
-        "reinhard": lambda part, lightness: _reinhard(lightness, lab_of_examples(part), SWATCHES),
-        "welsh": lambda part, lightness: _welsh(
-            lightness, lab_of_examples(part), [[seed, row] for row in part], SAMPLES
+        "reinhard": lambda part, lightness: reinhard(lightness, example(part)),
+        "welsh": lambda part, lightness: welsh(
+            lightness, example(part), [[seed, row] for row in part]
         ),
         "levin": by_levin,
     }
@@ -225,17 +219,13 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
 
 def to_ruderman(values):
     """CIELAB (..., 3) to l, alpha, beta (..., 3), float32: Reinhard's equations 3, 5 and 6."""
-    values = np.asarray(values, np.float32)
-    y = (values[..., 0] + 16) / 116
-    f = np.stack([y + values[..., 1] / 500, y, y - values[..., 2] / 200], axis=-1)
-    cones = _light(f) @ XYZ_TO_LMS.T.astype(np.float32)
+    cones = lab.lab_to_xyz(values) @ XYZ_TO_LMS.T.astype(np.float32)
     return np.log10(np.maximum(cones, DARKEST)) @ LMS_TO_RUDERMAN.T.astype(np.float32)
 
 
 def gray_l(lightness):
     """l of the grey of L (..., 1): float32 (...). It has alpha = beta = 0."""
-    luminance = _luminance(np.asarray(lightness, np.float32)[..., 0])
-    return 3**0.5 * np.log10(np.maximum(luminance, DARKEST))
+    return 3**0.5 * np.log10(np.maximum(_luminance(lightness)[..., 0], DARKEST))
 
 
 def to_ab(alpha_beta, lightness):
@@ -244,85 +234,38 @@ def to_ab(alpha_beta, lightness):
     Equations 8 and 9: alpha and beta give the ratios of the cone responses, and L the luminance.
     What sRGB cannot show is mixed with the grey of that luminance until it can.
     """
-    given = np.asarray(alpha_beta, np.float32)
-    logs = LMS_TO_RUDERMAN[1:].T.astype(np.float32) @ given.reshape(-1, 2).T
-    xyz = np.linalg.inv(XYZ_TO_LMS).astype(np.float32) @ np.exp(np.float32(math.log(10)) * logs)
-    gray = _luminance(np.asarray(lightness, np.float32)).reshape(1, -1)
-    xyz *= gray / xyz[1]
-    linear = np.linalg.inv(lab.RGB_TO_XYZ / lab.WHITE[:, None]).astype(np.float32) @ xyz
-    away = linear - gray
+    cones = 10 ** (alpha_beta @ LMS_TO_RUDERMAN[1:]).astype(np.float32)
+    xyz = cones @ np.linalg.inv(XYZ_TO_LMS).T.astype(np.float32)
+    gray = _luminance(lightness)
+    xyz *= gray / xyz[..., 1:2]
+    away = lab.xyz_to_linear(xyz) - gray
     limit = np.where(away > 0, 1 - gray, -gray)
     room = np.divide(limit, away, out=np.ones_like(away), where=np.abs(away) > 1e-7)
-    xyz = gray + np.clip(room.min(axis=0), 0, 1) * (xyz - gray)
-    root = np.cbrt(np.maximum(xyz, lab.DELTA**3))
-    x, y, z = np.where(xyz > lab.DELTA**3, root, xyz / (3 * lab.DELTA**2) + 4 / 29)
-    return np.stack([500 * (x - y), 200 * (y - z)], axis=-1).reshape(given.shape)
+    xyz = gray + np.clip(room.min(axis=-1, keepdims=True), 0, 1) * (xyz - gray)
+    return lab.xyz_to_lab(xyz)[..., 1:]
 
 
-def _reinhard(lightness, values, swatches):
-    """`reinhard` with examples in CIELAB, (N, H', W', 3)."""
-    found = np.empty((*lightness.shape[:3], 2), np.float32)
-    for photo, lab_values in enumerate(values):  # one by one: they stay in the cache
-        own = gray_l(lightness[photo]).ravel()
-        order = np.argsort(lab_values[..., 0], axis=None)
-        other = to_ruderman(lab_values.reshape(-1, 3))[order, 1:]
-        layers = np.array_split(np.sort(own), swatches)
-        colors = np.array([layer.mean(axis=0) for layer in np.array_split(other, swatches)])
-        mean, spread = np.array([[layer.mean(), layer.std()] for layer in layers]).T[..., None]
-        near = 1 / np.maximum(np.abs(own - mean) / np.maximum(spread, 1e-3), 1e-3)
-        mixed = (colors.T @ near / near.sum(axis=0)).T.reshape(found[photo].shape)
-        found[photo] = to_ab(mixed, lightness[photo])
-    return found
+def _luminance(lightness):
+    """Y, 0 to 1, of L, both (..., 1): also X and Z of its grey, and its linear light."""
+    gray = np.asarray(lightness, np.float32) * np.float32([1, 0, 0])
+    return lab.lab_to_xyz(gray)[..., 1:2]
 
 
-def _welsh(lightness, values, seeds, samples):
-    """`welsh` with examples in CIELAB, (N, H', W', 3)."""
-    own, other = gray_l(lightness), gray_l(values[..., :1])
-    mean, spread = _statistics(own)
-    mean_other, spread_other = _statistics(other)
-    remapped = (other - mean_other) * (spread / np.maximum(spread_other, 1e-6)) + mean
-    features, known = _features(own), _features(remapped)
-    found = np.empty((*own.shape, 2), np.float32)
-    for photo, seed in enumerate(seeds):
-        chosen = _jittered(other.shape[1:], samples, seed)
-        colors = to_ruderman(values[photo][chosen])[..., 1:]
-        _, nearest = spatial.cKDTree(known[photo][chosen]).query(features[photo])
-        found[photo] = to_ab(colors[nearest], lightness[photo])
-    return found
-
-
-def _pairs(lightness, example):
-    """Both with a first axis of photos, and whether it was added."""
-    lightness, example = checked_lightness(lightness), np.asarray(example)
+def _checked(lightness, example):
+    """Both as arrays, one example a photo, or a ValueError."""
+    lightness, example = checked(lightness), np.asarray(example)
     count = lightness.shape[:-3]
     if example.ndim != lightness.ndim or example.shape[:-3] != count or example.shape[-1] != 3:
         expected = (*count, "H", "W", 3)
         raise ValueError(f"example: expected shape {expected}, got {example.shape}")
-    single = lightness.ndim == 3
-    return (lightness[None], example[None], True) if single else (lightness, example, False)
-
-
-def _luminance(lightness):
-    """Y, 0 to 1, of L."""
-    return _light((lightness + 16) / 116)
-
-
-def _light(f):
-    """X, Y or Z, each over the white point's, of CIELAB's cube-root scale."""
-    return np.where(f > lab.DELTA, f**3, 3 * lab.DELTA**2 * (f - 4 / 29))
-
-
-def _statistics(values):
-    """Mean and standard deviation of each photo, (N, 1, 1)."""
-    return values.mean(axis=(1, 2), keepdims=True), values.std(axis=(1, 2), keepdims=True)
+    return lightness, example
 
 
 def _features(values):
-    """Welsh: l of (N, H, W), and its standard deviation in the window around: (N, H, W, 2)."""
+    """Welsh: l of (H, W), and its standard deviation in the window around: (H, W, 2)."""
     values = values.astype(np.float64)
-    window = (1, WINDOW, WINDOW)
-    mean = ndimage.uniform_filter(values, window)
-    variance = ndimage.uniform_filter(np.square(values), window) - np.square(mean)
+    mean = ndimage.uniform_filter(values, WINDOW)
+    variance = ndimage.uniform_filter(np.square(values), WINDOW) - np.square(mean)
     return np.stack([values, np.sqrt(np.maximum(variance, 0))], axis=-1)
 
 
@@ -342,9 +285,4 @@ def _descriptors(photos, rows):
     step = max(1, photos.image_size // 64)
     parts = np.array_split(rows, -(-len(rows) // BATCH))
     thinned = (photos.images[part][:, ::step, ::step] for part in parts)
-    found = [np.clip(_to_lab(rgb)[..., :1], 0, 100) for rgb in thinned]
-    return np.concatenate([descriptor(lightness) for lightness in found])
-
-
-def _to_lab(rgb):
-    return np.asarray(lab.rgb_to_lab(rgb))
+    return np.concatenate([descriptor(lab.rgb_to_lab(rgb)[..., :1]) for rgb in thinned])

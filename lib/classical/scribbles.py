@@ -19,19 +19,9 @@ given. Summed over the scribbles too, J bends like a thin plate and overshoots b
 (12.9). And how steep the weights are: SPREAD and NOISE below. The paper's other weights, equation
 3, 1 + (Y(r) - mean) (Y(s) - mean) / sigma^2, can be negative and lose that range (12.1).
 
-The matrix is sparse and has no symmetry. It is factored directly, in the order of George's nested
-dissection, which a grid of pixels gives away: twice as fast as the best order that SuperLU finds
-itself, and exact. BiCGSTAB with geometric multigrid, tried as well, does not converge: the
-weights across edges are a million times smaller than along them.
-
-References
-----------
-A. Levin, D. Lischinski, Y. Weiss (2004), Colorization using optimization, ACM Transactions on
-Graphics 23(3), 689-694. A. George (1973), Nested dissection of a regular finite element mesh, SIAM
-Journal on Numerical Analysis 10(2), 345-363.
+Reference: A. Levin, D. Lischinski, Y. Weiss (2004), Colorization using optimization, ACM
+Transactions on Graphics 23(3), 689-694.
 """
-
-import functools
 
 import numpy as np
 from PIL import ImageColor
@@ -44,13 +34,12 @@ SHARE = 0.001  # of the pixels that are given their true colour, by default
 SPREAD = 0.3  # 2 sigma^2 as a share of the window's variance of Y
 NOISE = 1e-4  # added to 2 sigma^2: differences of 1 in L are noise, not edges
 LEAST = 1e-6  # of a weight before they are made to add up to 1: no region is cut off altogether
-LEAF = 4  # pixels a side of a block that nested dissection leaves whole
 TOLERANCE = 0.01  # L may pass 0 and 100 by this much: float32 rounding
 OFFSETS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
 def levin(lightness, given, ab):
-    """Spread given colours over a photo: the U and V of least cost, equation 1.
+    """Spread given colours over a photo: the a and b of least cost, equation 1.
 
     Parameters
     ----------
@@ -71,11 +60,26 @@ def levin(lightness, given, ab):
     ValueError
         For other shapes, L outside 0..100, a photo without a scribble, or NaN in a scribble.
     """
-    lightness, given, ab = checked(lightness, given, ab)
-    if lightness.ndim == 3:
-        return _solve(lightness, given, ab)
-    photos = zip(lightness, given, ab, strict=True)
-    return np.stack([_solve(*photo) for photo in photos])
+    lightness, given, ab = checked(lightness), np.asarray(given), np.asarray(ab)
+    shape = lightness.shape[:-1]
+    if given.shape != shape or given.dtype != bool or not given.any(axis=(-2, -1)).all():
+        got = f"{given.dtype} {given.shape}, {given.sum()} of them true"
+        raise ValueError(f"given: expected bool {shape}, a scribble in each photo, got {got}")
+    if ab.shape != (*shape, 2) or not np.isfinite(ab[given]).all():
+        raise ValueError(f"ab: expected finite values of shape {(*shape, 2)}, got {ab.shape}")
+    if lightness.ndim == 4:
+        return np.stack([levin(*photo) for photo in zip(lightness, given, ab, strict=True)])
+    known, colors = given.ravel(), ab.reshape(-1, 2)
+    found = colors.astype(np.float32)
+    if not known.all():
+        # U(r) - sum of w(r, s) U(s) = 0 for each r without a scribble; the known U(s) go right.
+        table = weights(lightness)[~known]
+        matrix = sparse.eye_array(table.shape[0]) - table[:, ~known]
+        # No row's other entries add up to more than its diagonal: pivots are not needed.
+        options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+        factors = linalg.splu(matrix.tocsc(), "MMD_AT_PLUS_A", **options)
+        found[~known] = factors.solve(table[:, known] @ colors[known].astype(np.float64))
+    return found.reshape(ab.shape)
 
 
 def weights(lightness):
@@ -89,35 +93,19 @@ def weights(lightness):
     Returns
     -------
     scipy.sparse.csr_array, shape (H W, H W), float64
-        Row r holds w(r, s) of its up to 8 neighbours s, in reading order; each row adds up to 1.
+        Row r holds w(r, s) of its up to 8 neighbours s; each row adds up to 1.
     """
-    lightness = checked_lightness(lightness)
-    if lightness.ndim != 3 or lightness.size < 2:
-        raise ValueError(f"lightness: expected (H, W, 1), 2 pixels or more, got {lightness.shape}")
-    values = _weights(lightness)
-    pixels = np.arange(lightness.size).reshape(lightness.shape[:2])
-    columns = _neighbors(pixels, -1)
+    intensity = np.asarray(lightness, np.float64)[..., 0] / 100.0
+    pixels = np.arange(intensity.size).reshape(intensity.shape)
+    columns, near = _neighbors(pixels, -1), _neighbors(intensity, np.nan)
     inside = columns >= 0
+    variance = np.nanvar([*near, intensity], axis=0)
+    values = np.exp(-np.square(near - intensity) / (SPREAD * variance + NOISE))
+    values = np.where(inside, np.maximum(values, LEAST), 0.0)
+    values /= values.sum(axis=0)
     rows = np.broadcast_to(pixels, inside.shape)[inside]
-    columns = columns[inside]
-    return sparse.csr_array((values[inside], (rows, columns)), shape=(pixels.size, pixels.size))
-
-
-def cost(lightness, given, ab):
-    """Equation 1: J of the a and the b of a photo, summed over the pixels without a scribble.
-
-    Parameters
-    ----------
-    lightness, given, ab
-        As of `levin`, of one photo; here `ab` is a colorization.
-
-    Returns
-    -------
-    float
-        Squared CIELAB units.
-    """
-    ab = np.asarray(ab, np.float64).reshape(-1, 2)
-    return float(np.square(ab - weights(lightness) @ ab)[~np.asarray(given).ravel()].sum())
+    entries = values[inside], (rows, columns[inside])
+    return sparse.csr_array(entries, shape=(pixels.size, pixels.size))
 
 
 def draw(shape, share=SHARE, seed=0):
@@ -139,10 +127,9 @@ def draw(shape, share=SHARE, seed=0):
     """
     if not 0 < share <= 1:
         raise ValueError(f"share: expected a share of the pixels above 0 up to 1, got {share}")
-    pixels = int(np.prod(shape))
-    given = np.zeros(pixels, bool)
-    count = max(1, round(share * pixels))
-    given[np.random.default_rng(seed).permutation(pixels)[:count]] = True
+    given = np.zeros(np.prod(shape), bool)
+    count = max(1, round(share * given.size))
+    given[np.random.default_rng(seed).permutation(given.size)[:count]] = True
     return given.reshape(shape)
 
 
@@ -177,117 +164,28 @@ def dots(table, shape, radius=0.02):
     for number, row in enumerate(table):
         try:
             x, y, color = row
-            place = float(x), float(y)
             rgb = (128, 128, 128) if color is None else ImageColor.getrgb(color)[:3]
+            if not (0 <= x <= 1 and 0 <= y <= 1):
+                raise ValueError("x and y in 0..1")
         except (TypeError, ValueError, AttributeError) as error:
             words = "expected (x, y, colour), such as (0.5, 0.2, 'skyblue')"
             raise ValueError(f"table, row {number}: {words}, got {row!r}: {error}") from error
-        if not all(0 <= share <= 1 for share in place):
-            raise ValueError(f"table, row {number}: expected x and y in 0..1, got {row!r}")
-        center = round(place[1] * (height - 1)), round(place[0] * (width - 1))
-        distance = np.hypot(rows - center[0], columns - center[1])
+        distance = np.hypot(rows - round(y * (height - 1)), columns - round(x * (width - 1)))
         inside = distance <= radius * max(shape)
         given |= inside
-        ab[inside] = np.asarray(lab.rgb_to_lab(np.uint8(rgb)))[1:]
+        ab[inside] = lab.rgb_to_lab(np.uint8(rgb))[1:]
     return given, ab
 
 
-def checked(lightness, given, ab):
-    """The arguments of `levin` as arrays, or its ValueError."""
-    lightness, given, ab = checked_lightness(lightness), np.asarray(given), np.asarray(ab)
-    shape = lightness.shape[:-1]
-    if given.shape != shape or given.dtype != bool:
-        raise ValueError(f"given: expected bool {shape}, got {given.dtype} {given.shape}")
-    if ab.shape != (*shape, 2):
-        raise ValueError(f"ab: expected shape {(*shape, 2)}, got {ab.shape}")
-    if not given.any(axis=(-2, -1)).all():
-        raise ValueError("given: expected at least one scribble in each photo, got none")
-    if not np.isfinite(ab[given]).all():
-        raise ValueError("ab: expected finite values at the scribbles, got NaN or infinity")
-    return lightness, given, ab
-
-
-def checked_lightness(values):
-    """`values` as an array (H, W, 1) or (N, H, W, 1) of L in 0..100, or a ValueError."""
-    values = np.asarray(values)
+def checked(lightness):
+    """`lightness` as an array (H, W, 1) or (N, H, W, 1) of L in 0..100, or a ValueError."""
+    values = np.asarray(lightness)
     if values.ndim not in (3, 4) or values.shape[-1] != 1 or values.size == 0:
         raise ValueError(f"lightness: expected (H, W, 1) or (N, H, W, 1), got {values.shape}")
     if not ((values >= -TOLERANCE) & (values <= 100 + TOLERANCE)).all():  # NaN fails too
         low, high = values.min(), values.max()
         raise ValueError(f"lightness: expected L in 0..100, got {low:g} to {high:g}")
     return values
-
-
-def _solve(lightness, given, ab):
-    """`levin` of one photo: unknown colours are means of the neighbours', known ones themselves."""
-    order, place, indices, starts = _structure(*given.shape)
-    colors = np.where(given[..., None], ab, 0.0).reshape(-1, 2)[order].astype(np.float64, order="F")
-    if not given.all():
-        taken = np.where(given, 0.0, -_weights(lightness))
-        entries = np.append(taken.ravel(), 1.0)[place]
-        matrix = sparse.csc_array((entries, indices, starts), shape=(given.size,) * 2)
-        # Every diagonal is 1 and no row's other entries add up to more: pivots are not needed.
-        # Without panels, which save nothing in columns as short as these, SuperLU is faster.
-        options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
-        colors = linalg.splu(matrix, "NATURAL", relax=1, panel_size=1, **options).solve(colors)
-    found = np.empty(ab.shape, np.float32)
-    found.reshape(-1, 2)[order] = colors
-    return found
-
-
-def _weights(lightness):
-    """`weights` as (8, H, W), in the order of OFFSETS; 0 for neighbours outside the picture."""
-    intensity = lightness[..., 0].astype(np.float64) / 100.0
-    near = _neighbors(intensity, np.nan)
-    inside = ~np.isnan(near)
-    step = np.where(inside, near - intensity, 0.0)
-    count = 1 + inside.sum(axis=0)  # the window's pixels: 9, fewer at the border
-    variance = np.square(step).sum(axis=0) / count - np.square(step.sum(axis=0) / count)
-    values = np.exp(-np.square(step) / (SPREAD * np.maximum(variance, 0.0) + NOISE))
-    values = np.where(inside, np.maximum(values, LEAST), 0.0)
-    return values / values.sum(axis=0)
-
-
-@functools.lru_cache(maxsize=4)  # the same for all photos of a size
-def _structure(height, width):
-    """Where the matrix has entries: the order of its rows and columns, and the matrix in CSC.
-
-    Its entries are named by their place among the 8 H W of `_weights`; 8 H W is the diagonal.
-    """
-    order = _dissection(height, width)
-    rank = np.empty(order.size, np.int64)
-    rank[order] = np.arange(order.size)
-    rank = rank.reshape(height, width)
-    neighbor = _neighbors(rank, -1)
-    places = np.arange(neighbor.size).reshape(neighbor.shape)[neighbor >= 0]
-    rows = np.broadcast_to(rank, neighbor.shape)[neighbor >= 0]
-    diagonal = np.full(order.size, neighbor.size)
-    rows, columns = np.append(rows, rank), np.append(neighbor[neighbor >= 0], rank)
-    names = np.append(places, diagonal)
-    by_column = np.lexsort((rows, columns))
-    starts = np.searchsorted(columns[by_column], np.arange(order.size + 1))
-    parts = order, names[by_column], rows[by_column].astype(np.int32), starts.astype(np.int32)
-    for part in parts:
-        part.flags.writeable = False  # it is shared
-    return parts
-
-
-def _dissection(height, width):
-    """Pixels in the order of nested dissection: both halves first, then the line between them."""
-    order = []
-
-    def divide(block):
-        if max(block.shape) <= LEAF:
-            order.append(block.ravel())
-            return
-        block = block if block.shape[0] >= block.shape[1] else block.T
-        middle = len(block) // 2
-        divide(block[:middle])
-        divide(block[middle + 1 :])
-        order.append(block[middle])
-
-    divide(np.arange(height * width).reshape(height, width))
-    return np.concatenate(order)
 
 
 def _neighbors(values, outside):

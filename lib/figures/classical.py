@@ -5,7 +5,6 @@ from matplotlib.ticker import NullLocator
 from scipy import ndimage
 
 from lib import lab
-from lib.classical.scribbles import checked_lightness
 from lib.figures.style import BLUE, GRAY, GREEN, ORANGE, PINK, RED, blank, styled
 
 SIDE = 240  # pixels, least longer side of a photo with scribbles drawn on it
@@ -36,7 +35,7 @@ def mark(lightness, given, ab):
     array (kH, kW, 3), float32 in [0, 1]
         The least whole k that makes the longer side 240 pixels or more.
     """
-    lightness, given = checked_lightness(lightness), np.asarray(given)
+    lightness, given = np.asarray(lightness), np.asarray(given)
     if lightness.ndim != 3 or given.shape != lightness.shape[:2]:
         shapes = f"{lightness.shape} and {given.shape}"
         raise ValueError(f"lightness, given: expected (H, W, 1) and (H, W), got {shapes}")
