@@ -1,16 +1,22 @@
-"""Figures: numbers and arrays in, a `matplotlib.figure.Figure` out."""
+"""Figures: numbers and arrays in, a `matplotlib.figure.Figure` out.
 
-from lib.figures.blocks import blocks_of
+No pyplot: nothing stays open behind a notebook's back, and a notebook shows a figure by returning
+it. Photos are (N, H, W, 3), uint8 or float in [0, 1]; where a grey photo is wanted, lightness
+(H, W) or (H, W, 1) in 0..100 serves too.
+"""
+
+# ruff: noqa: F401  (called from here by notebooks)
+
 from lib.figures.charts import counts, measure_bars, rank_plot
-from lib.figures.classical import mark, scribble_curve
 from lib.figures.color_charts import ab_histogram, ab_histograms, error_by_color
-from lib.figures.curves import nogan_curves, render_factor_curve, training_curves
-from lib.figures.diagrams import flow_diagram, model_diagram
-from lib.figures.montage import looks
+from lib.figures.curves import nogan_curves, render_factor_curve, scribble_curve, training_curves
+from lib.figures.diagrams import blocks_of, flow_diagram, model_diagram
 from lib.figures.photos import (
     colorization_grid,
     gray_sample,
     lab_channels,
+    looks,
+    mark,
     photo_grid,
     photo_row,
     pick,
@@ -18,31 +24,3 @@ from lib.figures.photos import (
     worst_best,
 )
 from lib.figures.style import label, save
-
-__all__ = [
-    "ab_histogram",
-    "ab_histograms",
-    "blocks_of",
-    "colorization_grid",
-    "counts",
-    "error_by_color",
-    "flow_diagram",
-    "gray_sample",
-    "lab_channels",
-    "label",
-    "looks",
-    "mark",
-    "measure_bars",
-    "model_diagram",
-    "nogan_curves",
-    "photo_grid",
-    "photo_row",
-    "pick",
-    "rank_plot",
-    "render_factor_curve",
-    "save",
-    "save_slider",
-    "scribble_curve",
-    "training_curves",
-    "worst_best",
-]

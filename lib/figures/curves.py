@@ -1,4 +1,4 @@
-"""Charts along an axis of time or size: training, NoGAN's joint phase, the render factor.
+"""Charts along an axis: training, NoGAN's joint phase, the render factor, the number of scribbles.
 
 Called through `lib.figures`. What is drawn stands in a table, and names stand beside the lines.
 """
@@ -6,7 +6,7 @@ Called through `lib.figures`. What is drawn stands in a table, and names stand b
 import itertools
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from lib.figures.style import BLUE, GRAY, GREEN, INK, LINES, RED, WIDTH, blank, in_order, styled
 from lib.figures.style import label as name_of
@@ -35,16 +35,18 @@ def training_curves(histories, distance=10.0):
         ends = {}
         for name, (color, style, marker) in lines.items():
             table = histories[name]
-            every = max(1, len(table) // 8)
             axes.plot(table["epoch"], table[column], color=color, linewidth=0.9, alpha=0.5)
-            looks = {"linestyle": style, "marker": marker, "markevery": every, "markersize": 4.5}
-            values = table[f"val_{column}"]
-            (ends[name],) = axes.plot(table["epoch"], values, color=color, linewidth=1.6, **looks)
+            looks = {"linestyle": style, "marker": marker, "markersize": 4.5, "linewidth": 1.6}
+            looks |= {"color": color, "markevery": max(1, len(table) // 8)}
+            (ends[name],) = axes.plot(table["epoch"], table[f"val_{column}"], **looks)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(axis="y")
-        if column == "loss" and _spans_decades(axes):
+        drawn = np.concatenate([line.get_ydata() for line in axes.lines])
+        if column == "loss" and 0 < 15 * np.nanmin(drawn) < np.nanmax(drawn):
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
         _name_ends(axes, ends)
     panels[0].set_title("Figure 7: accuracy")
     panels[0].set_ylabel(f"share of pixels within {distance:g} CIELAB units")
@@ -62,8 +64,8 @@ def nogan_curves(log):
     Parameters
     ----------
     log : DataFrame
-        Columns step, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN where there is
-        none), chosen (bool) and, if any, cycle.
+        Columns step, cycle, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN where
+        there is none), chosen (bool).
     """
     figure = blank(WIDTH, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -78,12 +80,11 @@ def nogan_curves(log):
     right.set_ylim(min(bottom, 0.95), max(top, 1.08))
     upper.set_ylabel("RMSE of ab, circles\n(CIELAB units)", color=BLUE)
     right.set_ylabel("colorfulness / the truth's,\ntriangles", color=RED)
-    looks = {"critic_loss": (INK, "s", "-"), "generator_loss": (GREEN, "v", "--")}
     lines = {}
-    for column, (color, marker, style) in looks.items():
-        rows = log[["step", column]].dropna()
-        options = {"color": color, "marker": marker, "ms": 4, "ls": style}
-        (lines[column.replace("_", " ")],) = lower.plot(rows["step"], rows[column], **options)
+    for column, color, line in [("critic_loss", INK, "s-"), ("generator_loss", GREEN, "v--")]:
+        known = log.dropna(subset=[column])
+        (curve,) = lower.plot(known["step"], known[column], line, color=color, ms=4)
+        lines[column.replace("_", " ")] = curve
     lower.set(xlabel="adversarial step (batches shown to the critic)", ylabel="loss")
     lower.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     _name_ends(lower, lines)
@@ -92,8 +93,7 @@ def nogan_curves(log):
             axes.axvline(step, color=INK, linewidth=5, alpha=0.15)
         where = {"transform": upper.get_xaxis_transform(), "ha": "center", "fontweight": "bold"}
         upper.text(step, 1.02, f"kept: step {step}", **where)
-    cycles = log.get("cycle", log["step"] * 0)
-    for step in log.loc[cycles.diff().fillna(0) > 0, "step"]:
+    for step in log.loc[log["cycle"].diff() > 0, "step"]:
         lower.axvline(step, color=GRAY, linewidth=0.7, linestyle=":")
     return figure
 
@@ -105,61 +105,78 @@ def render_factor_curve(table):
     Parameters
     ----------
     table : DataFrame
-        One row a factor: render_factor (x 16 pixels on the short side of the copy that the network
-        sees), seconds (a photo), rmse_ab (CIELAB units) and delta_e_2000, means over photos.
-
-    Raises
-    ------
-    ValueError
-        For a missing column, or no row.
+        One row a factor, rising: render_factor (x 16 pixels on the short side of the copy that the
+        network sees), seconds (a photo), rmse_ab (CIELAB units), delta_e_2000; means over photos.
     """
-    needed = ["render_factor", "seconds", "rmse_ab", "delta_e_2000"]
-    if not len(table) or not set(needed) <= set(table):
-        raise ValueError(f"table: expected rows with {needed}, got columns {list(table)}")
-    table = table.sort_values("render_factor")
     figure = blank(WIDTH, 3.5)
     left, right = figure.subplots(1, 2)
-    looks = {
-        "rmse_ab": ("RMSE of ab", BLUE, "o", "-"),
-        "delta_e_2000": ("CIEDE2000", RED, "s", "--"),
-    }
-    lines = {}
-    for measure, (words, color, marker, style) in looks.items():
-        line = {"color": color, "marker": marker, "ls": style, "ms": 5}
-        (lines[words],) = left.plot(table["render_factor"], table[measure], **line)
-        least = table.loc[table[measure].idxmin()]
-        ring = {"mfc": "none", "mec": INK, "ms": 12}
-        left.plot(least["render_factor"], least[measure], "o", **ring)
+    factor, lines = table["render_factor"], {}
+    looks = {"RMSE of ab": ("rmse_ab", BLUE, "o-"), "CIEDE2000": ("delta_e_2000", RED, "s--")}
+    for words, (measure, color, line) in looks.items():
+        (lines[words],) = left.plot(factor, table[measure], line, color=color, ms=5)
+        least = table[measure].idxmin()
+        left.plot(factor[least], table[measure][least], "o", mfc="none", mec=INK, ms=12)
     left.set_title("error against the true photos (ring: the least)")
     left.set_ylabel("error (CIELAB units; ΔE00)")
-    right.plot(table["render_factor"], table["seconds"], color=INK, marker="D", ms=4.5)
+    right.plot(factor, table["seconds"], color=INK, marker="D", ms=4.5)
     right.set_title("time")
     right.set_ylabel("seconds a photo")
     right.set_ylim(bottom=0)
+    below = f"render factor\n(x {PIXELS} pixels: the short side of what the network sees)"
     for axes in (left, right):
         axes.grid(axis="y")
         axes.margins(y=0.15)
-        axes.set_xlabel(
-            f"render factor\n(x {PIXELS} pixels: the short side of what the network sees)"
-        )
+        axes.set_xlabel(below)
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     _name_ends(left, lines)
     return figure
 
 
-def _spans_decades(axes):
-    values = np.concatenate([line.get_ydata() for line in axes.lines]).astype(float)
-    values = values[np.isfinite(values)]
-    return len(values) and values.min() > 0 and values.max() / values.min() > 15
+@styled
+def scribble_curve(table, lines, pixels):
+    """Levin's RMSE of ab against the share of pixels whose true colour is given.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a share, ascending: columns `share`, `rmse_ab`, `rmse_ab_low`, `rmse_ab_high`.
+    lines : dict of words -> float
+        RMSE of the methods that are given none, drawn as level lines; 5 at most.
+    pixels : int
+        Of a photo: the axis above counts them.
+    """
+    figure = blank(7.2, 4.0)
+    axes = figure.add_subplot()
+    share, value = table["share"].to_numpy(), table["rmse_ab"].to_numpy()
+    axes.fill_between(share, table["rmse_ab_low"], table["rmse_ab_high"], color=BLUE, alpha=0.18)
+    ends = {f"Levin: {value[-1]:.1f}": axes.plot(share, value, "o-", color=BLUE, linewidth=1.8)[0]}
+    looks = itertools.islice(LINES.values(), 1, None)
+    for (words, height), (color, style, _) in zip(lines.items(), looks, strict=False):
+        line = axes.axhline(height, color=color, linestyle=style, linewidth=1.3)
+        ends[f"{words}: {height:.1f}"] = line
+    top = 1.06 * max(table["rmse_ab_high"].max(), *lines.values())
+    axes.set(ylim=(0, top), xscale="log", xlim=(share[0] / 1.35, share[-1] * 1.35))
+    _name_ends(axes, ends)
+    axes.set_xlabel("share of the pixels whose true colour is given")
+    axes.set_ylabel("RMSE of ab (CIELAB units)")
+    above = axes.secondary_xaxis("top")
+    above.set_xlabel("given pixels a photo")
+    above.spines[:].set_visible(False)
+    axes.set_xticks(share, [f"{100 * one:g} %" for one in share])
+    above.set_xticks(share, [f"{max(1, round(pixels * one)):,}" for one in share])
+    for axis in (axes.xaxis, above.xaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.grid(axis="y")
+    return figure
 
 
 def _name_ends(axes, lines):
     """A piece of each line and its name beside the line's end, moved apart where they overlap."""
     axes.get_ylim()  # scales the axis, which matplotlib else leaves until it draws
     last = -1.0
-    for name, line in sorted(lines.items(), key=lambda item: item[1].get_ydata()[-1:].tolist()):
+    for name, line in sorted(lines.items(), key=lambda item: list(item[1].get_ydata()[-1:])):
         if len(line.get_ydata()):
-            end = line.get_transform().transform([0, line.get_ydata()[-1]])
+            end = axes.transData.transform([1, line.get_ydata()[-1]])
             at = last = max(axes.transAxes.inverted().transform(end)[1], last + 0.065)
             looks = {"color": line.get_color(), "ls": line.get_linestyle(), "ms": 4.5}
             looks |= {"marker": line.get_marker(), "markevery": [0], "clip_on": False}

@@ -1,33 +1,83 @@
 """Diagrams drawn by code: a model as a chain of boxes, and the way of a photo through the study.
 
-Called through `lib.figures`. Axes are in inches, and a figure is as large as what stands on it.
-`lib.blocks` reads the boxes of a model.
+Called through `lib.figures`. The boxes of a model are read from the model, so that a diagram cannot
+differ from what is trained. Axes are in inches, and a figure is as large as what stands on it.
 """
 
 import math
+import re
 
+import keras
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from lib.figures.style import BLUE, INK, RED, blank, styled
+from lib.figures.style import BLUE, INK, RED, page, styled
 
-# kind: (label, fill, hatch): tints of Okabe and Ito's colours, told apart in grey as well
+# kind of block: (label, fill, hatch, how the names of its layers begin); the fills are tints of
+# Okabe and Ito's colours, told apart in grey as well
 KINDS = {
-    "convolution": ("convolutions", "#A9D8F3", ""),
-    "dense": ("dense, global features", "#F3C566", "///"),
-    "fusion": ("fusion", "#F7F0A0", "xx"),
-    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\"),
-    "attention": ("self-attention", "#EB9E66", ".."),
-    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--"),
-    "output": ("output", "#D0D0D0", ""),
-    "other": ("preparation", "#FFFFFF", ""),
+    "convolution": ("convolutions", "#A9D8F3", "", "encode central down conv separable"),
+    "dense": ("dense, global features", "#F3C566", "///", "global code expand dense flatten"),
+    "fusion": ("fusion", "#F7F0A0", "xx", "fuse concatenate add"),
+    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\", "xception block"),
+    "attention": ("self-attention", "#EB9E66", "..", "attention self"),
+    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--", "decode up"),
+    "output": ("output", "#D0D0D0", "", "output"),
+    "other": ("preparation", "#FFFFFF", "", ""),
 }
+# Layers with an automatic name that belong to the layer before them.
+SMALL = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "Dropout", "ZeroPadding2D")
 PAGE = 10.6  # inches that a line of boxes may take
 GAP = 0.26  # inches between boxes, for the arrow
 LEVEL = 0.12  # inches between arcs
 
 
+def blocks_of(model, image_size=64):
+    """The blocks of a Keras functional model, in the order in which it computes them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional and built. Layers are named `<block>_<part>` (encode1_conv, encode1_norm) and
+        grouped by what is before the first underscore; a nested model is one block; layers with
+        automatic names are blocks of their own.
+    image_size : int
+        Side in pixels to state shapes for, where the model takes any size.
+
+    Returns
+    -------
+    list of dict
+        `name`; `kind`, a key of `KINDS`; `shape`, (H, W, C) or (C,) of the block's last layer;
+        `inputs`, names of the blocks it takes, without the model's own inputs.
+
+    Raises
+    ------
+    ValueError
+        If the model is not functional.
+    """
+    if not hasattr(model, "operations") or not getattr(model, "inputs", None):
+        raise ValueError(f"model: expected a built Keras functional model, got {type(model)}")
+    blocks, block_of, last = {}, {}, {}
+    for operation in model.operations:
+        if type(operation).__name__ == "InputLayer":
+            continue
+        name = _block_name(operation, list(blocks))
+        block_of[id(operation)], last[name] = name, operation
+        block = blocks.setdefault(name, {"name": name, "kind": _kind(operation), "inputs": []})
+        for node in operation._inbound_nodes:
+            for tensor in node.input_tensors:
+                source = block_of.get(id(tensor._keras_history.operation))
+                if source not in (None, name, *block["inputs"]):
+                    block["inputs"].append(source)
+    outputs = [operation._inbound_nodes[-1].output_tensors[-1] for operation in last.values()]
+    photos = [keras.KerasTensor((1, *(n or image_size for n in t.shape[1:]))) for t in model.inputs]
+    shown = keras.Model(model.inputs, outputs)(photos if len(photos) > 1 else photos[0])
+    for block, tensor in zip(blocks.values(), keras.tree.flatten(shown), strict=True):
+        block["shape"] = tuple(tensor.shape[1:])
+    return list(blocks.values())
+
+
 @styled
-def model_diagram(blocks, title="", input_label="", output_label="", skips=None):
+def model_diagram(blocks, title=""):
     """Figures 4 and 5: a model as a chain of boxes, left to right, on as many lines as it takes.
 
     A box is high as log2 of the side in pixels and wide as log2 of the channels. An arc joins two
@@ -36,63 +86,54 @@ def model_diagram(blocks, title="", input_label="", output_label="", skips=None)
     Parameters
     ----------
     blocks : list of dict
-        `name`, `kind` (a key of `KINDS`), `shape` and perhaps `inputs`: as from `blocks_of`.
-        Without `inputs`, each block takes the one before it.
-    title, input_label, output_label : str
-    skips : list of (from, to), optional
-        Names of blocks joined by an arc. None reads them from `inputs`.
+        As from `blocks_of`.
+    title : str
     """
-    if not blocks or not all({"name", "kind", "shape"} <= set(block) for block in blocks):
-        raise ValueError("blocks: expected at least one dict with name, kind and shape")
-    chain = list(zip([None, *blocks], blocks, strict=False))
-    if not {block["kind"] for block in blocks} <= set(KINDS):
-        raise ValueError(f"blocks: expected kinds of {list(KINDS)}, got another")
-    if skips is None:
-        skips = [
-            (source, block["name"])
-            for last, block in chain
-            for source in block.get("inputs", [])
-            if last and source != last["name"]
-        ]
-    known = {block["name"] for block in blocks}
-    if not {name for skip in skips for name in skip} <= known:
-        raise ValueError(f"skips: expected pairs of {sorted(known)}, got {skips}")
-    words = [{"name": word, "kind": "word", "shape": (1,)} for word in (input_label, output_label)]
-    cells = [cell for cell in [words[0], *blocks, words[1]] if cell["name"]]
-    lines = _wrap(cells)
+    pairs = list(zip(blocks, blocks[1:], strict=False))
+    before = {block["name"]: last["name"] for last, block in pairs}
+    skips = [
+        (source, block["name"])
+        for block in blocks
+        for source in block["inputs"]
+        if source != before[block["name"]]
+    ]
+    lines = _wrap(blocks)
     levels = _levels(lines, skips)
-    tall = max(_box(cell)[1] for cell in cells)
+    tall = max(_box(block)[1] for block in blocks)
     above = 0.2 + LEVEL * max(levels.values(), default=-1)
     pitch = above + tall + 0.62
     top = 0.42 if title else 0.12
     kinds = [kind for kind in KINDS if kind in {block["kind"] for block in blocks}]
-    long = max(sum(map(_cell_width, line)) for line in lines)
-    width = 0.5 + max(long, sum(map(_legend_width, kinds)))
+    long = max(sum(map(_width, line)) for line in lines)
     height = top + pitch * len(lines) + 0.3
-    axes = _canvas(width, height)
+    axes = page(0.5 + max(long, sum(map(_legend_width, kinds))), height)
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
     places = {}
     for row, line in enumerate(lines):
         left, roof = 0.25, height - top - pitch * row - above
-        for cell in line:
-            wide = _cell_width(cell)
-            places[cell["name"]] = (left + wide / 2, roof - tall / 2, *_box(cell), row)
-            _draw_cell(axes, cell, places[cell["name"]], roof - tall)
+        for block in line:
+            wide = _width(block)
+            places[block["name"]] = (left + wide / 2, roof - tall / 2, *_box(block), row)
+            _draw_block(axes, block, places[block["name"]], roof - tall)
             left += wide
-    for cell, following in zip(cells, cells[1:], strict=False):
-        if "word" in (cell["kind"], following["kind"]) or cell["name"] in following.get(
-            "inputs", [cell["name"]]
-        ):
-            _follow(axes, places[cell["name"]], places[following["name"]])
+    for last, block in pairs:
+        if last["name"] in block["inputs"]:
+            _follow(axes, places[last["name"]], places[block["name"]])
     _draw_skips(axes, levels, places, tall)
-    _legend(axes, kinds)
+    left = 0.25
+    for kind in kinds:
+        words, fill, hatch, _ = KINDS[kind]
+        looks = {"facecolor": fill, "edgecolor": INK, "hatch": hatch}
+        axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **looks))
+        axes.text(left + 0.27, 0.18, words, fontsize=8, va="center")
+        left += _legend_width(kind)
     return axes.figure
 
 
 @styled
 def flow_diagram():
     """Figure 3: the way of a photo (a) in training and (b) in testing."""
-    axes = _canvas(10.0, 5.0)
+    axes = page(10.0, 5.0)
     for y, words in [(4.85, "(a) Training"), (2.35, "(b) Testing")]:
         axes.text(0.1, y, words, fontsize=11, fontweight="bold", va="top")
     axes.plot([0.1, 9.9], [2.5, 2.5], color="#CCCCCC", linewidth=0.8)
@@ -129,42 +170,61 @@ def flow_diagram():
     return axes.figure
 
 
-def _box(cell):
-    """Width and height of a box in inches; of the words at the ends of the chain."""
-    if cell["kind"] == "word":
-        return 0.075 * max(map(len, cell["name"].split())), 0.3
-    *sides, channels = cell["shape"]
-    side = max([side or 1 for side in sides], default=1)
-    return 0.1 + 0.055 * math.log2((channels or 1) + 1), 0.22 + 0.15 * math.log2(side)
+def _block_name(operation, before):
+    """The block of a layer: its name up to the first underscore, unless Keras chose the name."""
+    kind = type(operation).__name__
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
+    automatic = re.fullmatch(rf"{snake.replace('_', '_?')}(_\d+)?", operation.name)
+    if automatic and kind in SMALL and before:
+        return before[-1]
+    nested = hasattr(operation, "layers")
+    return operation.name if automatic or nested else operation.name.split("_")[0]
 
 
-def _cell_width(cell):
-    shape = "" if cell["kind"] == "word" else _sides(cell)
-    name = "" if cell["kind"] == "word" else cell["name"]
-    return max(_box(cell)[0], 0.085 * len(name), 0.072 * len(shape)) + GAP
+def _kind(operation):
+    if hasattr(operation, "layers"):
+        return "pretrained"
+    begins = {kind: tuple(words.split()) for kind, (_, _, _, words) in KINDS.items()}
+    return next((k for k, words in begins.items() if operation.name.startswith(words)), "other")
 
 
-def _sides(cell):
-    return "×".join(str(side) for side in cell["shape"])
+def _box(block):
+    """Width and height of a box in inches."""
+    *sides, channels = block["shape"]
+    return 0.1 + 0.055 * math.log2(channels + 1), 0.22 + 0.15 * math.log2(max(sides, default=1))
 
 
-def _wrap(cells):
-    """Cells on lines of about equal length, none longer than `PAGE`."""
-    total = sum(map(_cell_width, cells))
+def _width(block):
+    """Inches that a box takes with its words and the gap to the next."""
+    words = 0.085 * len(block["name"]), 0.072 * len(_sides(block))
+    return max(_box(block)[0], *words) + GAP
+
+
+def _sides(block):
+    return "×".join(str(side) for side in block["shape"])
+
+
+def _legend_width(kind):
+    return 0.5 + 0.072 * len(KINDS[kind][0])
+
+
+def _wrap(blocks):
+    """Blocks on lines of about equal length, none longer than `PAGE`."""
+    total = sum(map(_width, blocks))
     target = total / math.ceil(total / PAGE) + 0.5 * (total > PAGE)
     lines, used = [[]], 0.0
-    for cell in cells:
-        if lines[-1] and used + _cell_width(cell) > min(target, PAGE) + 0.01:
+    for block in blocks:
+        if lines[-1] and used + _width(block) > min(target, PAGE) + 0.01:
             lines.append([])
             used = 0.0
-        lines[-1].append(cell)
-        used += _cell_width(cell)
+        lines[-1].append(block)
+        used += _width(block)
     return lines
 
 
 def _levels(lines, skips):
     """Which level above the boxes each arc takes, so that no two run on top of each other."""
-    order = [(row, cell["name"]) for row, line in enumerate(lines) for cell in line]
+    order = [(row, block["name"]) for row, line in enumerate(lines) for block in line]
     position = {name: index for index, (_, name) in enumerate(order)}
     row = {name: row for row, name in order}
     levels, taken = {}, []
@@ -178,36 +238,20 @@ def _levels(lines, skips):
     return levels
 
 
-def _canvas(width, height):
-    """Axes that fill a new figure, one unit an inch."""
-    figure = blank(width, height)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes([0, 0, 1, 1])
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.set_axis_off()
-    return axes
-
-
-def _draw_cell(axes, cell, place, floor):
+def _draw_block(axes, block, place, floor):
     x, y, width, height, _ = place
-    if cell["kind"] == "word":
-        word = cell["name"].replace(" ", "\n")
-        axes.text(x, y, word, ha="center", va="center", fontsize=8.5, fontstyle="italic")
-        return
-    _, fill, hatch = KINDS[cell["kind"]]
+    _, fill, hatch, _ = KINDS[block["kind"]]
     corner = (x - width / 2, y - height / 2)
     axes.add_patch(Rectangle(corner, width, height, facecolor=fill, edgecolor=INK, hatch=hatch))
-    axes.text(x, floor - 0.05, cell["name"], ha="center", va="top", fontsize=8.5)
-    axes.text(x, floor - 0.22, _sides(cell), ha="center", va="top", fontsize=7.5, color="#444444")
+    under = {"ha": "center", "va": "top"}
+    axes.text(x, floor - 0.05, block["name"], fontsize=8.5, **under)
+    axes.text(x, floor - 0.22, _sides(block), fontsize=7.5, color="#444444", **under)
 
 
 def _arrow(axes, start, end, color=INK, style="-", bend="arc3"):
-    options = {"connectionstyle": bend, "arrowstyle": "-|>", "mutation_scale": 8}
-    axes.add_patch(
-        FancyArrowPatch(
-            start, end, linestyle=style, color=color, shrinkA=1, shrinkB=1, linewidth=0.9, **options
-        )
-    )
+    head = {"connectionstyle": bend, "arrowstyle": "-|>", "mutation_scale": 8}
+    line = {"linestyle": style, "color": color, "linewidth": 0.9, "shrinkA": 1, "shrinkB": 1}
+    axes.add_patch(FancyArrowPatch(start, end, **head, **line))
 
 
 def _follow(axes, start, end):
@@ -224,42 +268,24 @@ def _draw_skips(axes, levels, places, tall):
     letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     for (start, end), level in levels.items():
         (x1, y1, _, h1, row1), (x2, y2, _, h2, row2) = places[start], places[end]
-        roof = y1 + tall / 2 + 0.08 + LEVEL * level
         if row1 == row2:
+            roof = y1 + tall / 2 + 0.08 + LEVEL * level
             axes.plot([x1, x1, x2], [y1 + h1 / 2, roof, roof], color=BLUE, linewidth=0.9)
             _arrow(axes, (x2, roof + 0.01), (x2, y2 + h2 / 2), color=BLUE)
             continue
         letter = next(letters, "*")
-        for x, y, height in [(x1, y1, h1), (x2, y2, h2)]:
+        for x, y, height, toward in [(x1, y1, h1, "<-"), (x2, y2, h2, "->")]:
             where = {"xy": (x, y + height / 2), "xytext": (x, y + height / 2 + 0.2)}
-            toward = "<-" if y == y1 else "->"
             line = {"arrowstyle": toward, "color": BLUE, "shrinkA": 0, "shrinkB": 0}
             axes.annotate(letter, **where, fontsize=7.5, ha="center", arrowprops=line, color=BLUE)
-
-
-def _legend_width(kind):
-    return 0.5 + 0.072 * len(KINDS[kind][0])
-
-
-def _legend(axes, kinds):
-    left = 0.25
-    for kind in kinds:
-        label, fill, hatch = KINDS[kind]
-        looks = {"facecolor": fill, "edgecolor": INK, "hatch": hatch}
-        axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **looks))
-        axes.text(left + 0.27, 0.18, label, fontsize=8, va="center")
-        left += _legend_width(kind)
 
 
 def _note(axes, x, y, text, fill):
     """A rounded box with words, centred at x, y; gives (x, y, width, height)."""
     lines = text.split("\n")
     width, height = 0.082 * max(map(len, lines)) + 0.22, 0.17 * len(lines) + 0.24
-    corner = (x - width / 2, y - height / 2)
-    style = "round,pad=0,rounding_size=0.06"
-    axes.add_patch(
-        FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=fill, edgecolor=INK)
-    )
+    looks = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": fill, "edgecolor": INK}
+    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **looks))
     axes.text(x, y, text, ha="center", va="center", fontsize=9)
     return x, y, width, height
 

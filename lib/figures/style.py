@@ -1,11 +1,9 @@
 """What all figures share: colours, names, the figure itself, and how it is kept.
 
 Okabe and Ito's colours, which colour-blind readers tell apart, and never colour alone: markers,
-line styles and words say the same. Nothing here knows what is drawn.
+line styles and words say the same.
 
-References
-----------
-Okabe, Ito (2008), Color universal design.
+Reference: Okabe, Ito (2008), Color universal design.
 """
 
 import functools
@@ -15,20 +13,14 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from lib import models
 from lib.files import replacing
 
 DPI = 120  # dots an inch of every PNG
 WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = [
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-]
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, RED, PINK = "#0072B2", "#D55E00", "#CC79A7"
 GROUPS = {  # group of rows of a table: (label, colour, marker)
     "baseline": ("baselines", GRAY, "s"),
     "classical": ("classical", PINK, "P"),
@@ -38,7 +30,8 @@ GROUPS = {  # group of rows of a table: (label, colour, marker)
     "nogan": ("GAN", RED, "^"),
     "other": ("other", BLACK, "v"),
 }
-MODELS = {  # row of a table, in the order of every table and chart: (label, group)
+NETWORKS = tuple(models.NETWORKS)
+ROWS = {  # row of a table, in the order of every table and chart: (label, group)
     "gray": ("No colour", "baseline"),
     "mean_ab": ("Mean colour", "baseline"),
     "l_lookup": ("Mean colour of each lightness", "baseline"),
@@ -46,18 +39,15 @@ MODELS = {  # row of a table, in the order of every table and chart: (label, gro
     "reinhard": ("Reinhard: an example", "classical"),
     "welsh": ("Welsh: an example", "classical"),
     "levin": ("Levin: scribbles", "hint"),
-    "cnn": ("CNN", "network"),
-    "autoencoder": ("Autoencoder", "network"),
-    "xception": ("Xception", "network"),
-    "xception_skips": ("Xception with skips", "network"),
-    "generator": ("Generator alone", "nogan"),
-    "gan": ("NoGAN", "nogan"),
+    **{
+        name: (network.label, "nogan" if name in ("generator", "gan") else "network")
+        for name, network in models.NETWORKS.items()
+    },
     "oracle_mean": ("Best possible: mean colour", "oracle"),
     "oracle_sample": ("Another true colouring", "oracle"),
     "truth": ("The true photos", "oracle"),
     "critic": ("Critic", "other"),  # not a row: it colours nothing
 }
-NETWORKS = tuple(name for name, (_, group) in MODELS.items() if group in ("network", "nogan"))
 LINES = {  # line of a model in curves: (colour, line style, marker)
     "cnn": (BLUE, "-", "o"),
     "autoencoder": (ORANGE, (0, (5, 1.5)), "s"),
@@ -70,6 +60,7 @@ STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
     "font.size": 9.0,
+    "text.parse_math": False,  # a dollar in the name of a photo is a dollar
     "axes.titlesize": 10.0,
     "axes.titlelocation": "left",
     "axes.labelsize": 9.0,
@@ -97,12 +88,12 @@ STYLE = {
 
 
 class StudyFigure(Figure):
-    """A figure that a notebook can show without pyplot: as saved, if nothing changed since."""
-
-    saved = None  # bytes of the PNG
+    """A figure that a notebook can show without pyplot."""
 
     def _repr_png_(self):
-        return png_bytes(self) if self.stale or self.saved is None else self.saved
+        memory = io.BytesIO()
+        _write(self, memory)
+        return memory.getvalue()
 
 
 def styled(draw):
@@ -123,12 +114,14 @@ def blank(width=WIDTH, height=3.0):
     return StudyFigure(figsize=(width, height), layout="constrained")
 
 
-def png_bytes(figure, **metadata):
-    """A figure as PNG bytes; the keywords become text chunks."""
-    memory = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(memory, format="png", dpi=DPI, metadata={"Software": None, **metadata})
-    return memory.getvalue()
+def page(width, height):
+    """Axes that fill a new figure of that size, one unit an inch, y upwards."""
+    figure = blank(width, height)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes([0, 0, 1, 1])
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
+    return axes
 
 
 def save(figure, path, alt):
@@ -149,37 +142,37 @@ def save(figure, path, alt):
     Raises
     ------
     ValueError
-        If `alt` is empty or `path` does not end in .png.
+        If `alt` is empty.
     """
-    content = png_bytes(figure, Description=str(alt or "").strip())
-    path = write_png(path, alt, content)
-    figure.saved, figure.stale = content, False
-    return path
-
-
-def write_png(path, alt, content):
-    """Write the bytes of a PNG that holds `alt` beside its place, then rename it; see `save`."""
-    path = Path(path)
     if not str(alt or "").strip():
         raise ValueError("alt: expected words for who cannot see the figure, got none")
-    if path.suffix != ".png":
-        raise ValueError(f"path: expected a name that ends in .png, got {path.name}")
     with replacing(path) as temporary:
-        temporary.write_bytes(content)
-    return path
+        _write(figure, temporary, Description=readable(alt).strip())
+    return Path(path)
+
+
+def readable(text):
+    """`text` with "?" for what is no character: bytes of a file's name in no known encoding."""
+    return str(text or "").encode("utf-8", "replace").decode()
+
+
+def _write(figure, target, **metadata):
+    """A figure as PNG into a file; the keywords become text chunks."""
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(target, format="png", dpi=DPI, metadata={"Software": None, **metadata})
 
 
 def label(model):
-    """Name of a model or baseline for readers."""
-    return MODELS.get(model, (model, "other"))[0]
+    """Name of a row of the table for readers."""
+    return ROWS.get(model, (model, "other"))[0]
 
 
 def group(model):
-    """Label, colour and marker of a model's group."""
-    return GROUPS[MODELS.get(model, (model, "other"))[1]]
+    """Label, colour and marker of a row's group."""
+    return GROUPS[ROWS.get(model, (model, "other"))[1]]
 
 
 def in_order(models):
     """Names in the order of every table: baselines, networks, NoGAN, what is best possible."""
-    known = list(MODELS)
+    known = list(ROWS)
     return sorted(models, key=lambda name: known.index(name) if name in known else len(known))
