@@ -1,20 +1,18 @@
 """Reinhard and Welsh: the colour space, answers known by construction, examples, the rows."""
 
 import types
+from concurrent.futures import ThreadPoolExecutor
 
-import matplotlib.figure
 import numpy as np
-import pandas as pd
 import pytest
 
 from lib import lab
 from lib.classical import by_example as classical
 from lib.classical import scribbles
-from lib.figures import classical as classical_figures
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(60, 200, (3, 24, 20, 3), dtype=np.uint8)
-LAB = np.asarray(lab.rgb_to_lab(RGB))
+LAB = lab.rgb_to_lab(RGB)
 LIGHTNESS = LAB[..., :1]
 
 
@@ -30,7 +28,7 @@ def brighter(rgb, factor):
 
 
 def test_grey_has_only_lightness():
-    gray = np.asarray(lab.rgb_to_lab(np.uint8([[g] * 3 for g in range(1, 256)])))
+    gray = lab.rgb_to_lab(np.uint8([[g] * 3 for g in range(1, 256)]))
     values = classical.to_ruderman(gray)
     np.testing.assert_allclose(values[:, 1:], 0, atol=1e-4)
     np.testing.assert_allclose(classical.gray_l(gray[:, :1]), values[:, 0], atol=1e-4)
@@ -52,10 +50,10 @@ def test_ruderman_space_is_a_rotation_with_its_signs():
     np.testing.assert_allclose(
         classical.LMS_TO_RUDERMAN @ classical.LMS_TO_RUDERMAN.T, np.eye(3), atol=1e-12
     )
-    colors = np.asarray(lab.rgb_to_lab(np.uint8([[220, 40, 40], [40, 160, 40], [230, 220, 60]])))
+    colors = lab.rgb_to_lab(np.uint8([[220, 40, 40], [40, 160, 40], [230, 220, 60]]))
     red, green, yellow = classical.to_ruderman(colors)
     assert red[2] > 0 > green[2]  # beta: red against green
-    blue = classical.to_ruderman(np.asarray(lab.rgb_to_lab(np.uint8([40, 60, 220]))))
+    blue = classical.to_ruderman(lab.rgb_to_lab(np.uint8([40, 60, 220])))
     assert yellow[1] > 0 > blue[1]  # alpha: yellow against blue
 
 
@@ -68,14 +66,14 @@ def test_there_and_back():
 
 def test_what_srgb_cannot_show_is_mixed_with_grey():
     colors = np.uint8([[20, 20, 255], [255, 0, 0], [0, 255, 0], [255, 255, 0], [90, 100, 110]])
-    values = classical.to_ruderman(np.asarray(lab.rgb_to_lab(colors)))
+    values = classical.to_ruderman(lab.rgb_to_lab(colors))
     for lightness in (0.0, 0.5, 3.0, 20.0, 50.0, 90.0, 99.0, 100.0):
         column = np.full((5, 1), lightness, np.float32)
         found = np.concatenate([column, classical.to_ab(values[:, 1:], column)], axis=-1)
-        again = np.asarray(lab.rgb_to_lab(lab.lab_to_rgb(found)))  # shown, and looked at
+        again = lab.rgb_to_lab(lab.lab_to_rgb(found))  # shown, and looked at
         np.testing.assert_allclose(again, found, atol=0.15)
     np.testing.assert_allclose(found[:, 1:], 0, atol=0.1)  # white has no colour
-    vivid = np.asarray(lab.rgb_to_lab(colors[:1]))
+    vivid = lab.rgb_to_lab(colors[:1])
     np.testing.assert_allclose(
         classical.to_ab(values[:1, 1:], vivid[:, :1]), vivid[:, 1:], atol=0.05
     )
@@ -93,7 +91,7 @@ def test_reinhard_with_one_swatch_moves_the_mean_alone():
 def test_an_example_of_one_colour_gives_its_chromaticity(method):
     ab = method(LIGHTNESS[0], flat([150, 110, 90]))
     values = classical.to_ruderman(np.concatenate([LIGHTNESS[0], ab], axis=-1))
-    expected = classical.to_ruderman(np.asarray(lab.rgb_to_lab(np.uint8([150, 110, 90]))))
+    expected = classical.to_ruderman(lab.rgb_to_lab(np.uint8([150, 110, 90])))
     np.testing.assert_allclose(values[..., 1:], np.broadcast_to(expected[1:], ab.shape), atol=5e-3)
 
 
@@ -130,12 +128,10 @@ def test_welsh_gives_a_photo_its_own_colours_if_every_pixel_is_a_sample():
 
 
 def test_welsh_compares_luminance_and_the_spread_in_5_by_5_pixels():
-    values = RANDOM.normal(size=(2, 11, 12))
+    values = RANDOM.normal(size=(11, 12))
     features = classical._features(values)
-    assert features.shape == (2, 11, 12, 2)
     np.testing.assert_array_equal(features[..., 0], values)
-    np.testing.assert_allclose(features[1, 5, 6, 1], values[1, 3:8, 4:9].std(), rtol=1e-9)
-    assert classical._features(np.full((1, 9, 9), -1.7))[..., 1].max() < 1e-6
+    np.testing.assert_allclose(features[5, 6, 1], values[3:8, 4:9].std(), rtol=1e-9)
 
 
 def test_welsh_tells_textures_of_the_same_luminance_apart():
@@ -145,24 +141,16 @@ def test_welsh_tells_textures_of_the_same_luminance_apart():
     example = np.repeat(rough, 3, axis=-1)
     example[:, :20] += [30, -10, -30]
     example[:, 20:] += [-30, 0, 30]
-    lightness = np.asarray(lab.rgb_to_lab(np.repeat(rough[::-1], 3, axis=-1).astype(np.uint8)))
+    lightness = lab.rgb_to_lab(np.repeat(rough[::-1], 3, axis=-1).astype(np.uint8))
     ab = classical.welsh(lightness[..., :1], example.astype(np.uint8))
     assert (ab[:, :17, 1] > 5).mean() > 0.95 and (ab[:, 23:, 1] < -5).mean() > 0.9
 
 
 def test_samples_are_one_a_cell():
-    rows, columns = classical._jittered((200, 300), 200, 0)
-    down, across = 12, 17
-    assert len(rows) == down * across
-    for values, size, cells in [
-        (rows, 200, np.repeat(np.arange(down), across)),
-        (columns, 300, np.tile(np.arange(across), down)),
-    ]:
-        count = cells.max() + 1
-        assert (np.abs(values + 0.5 - (cells + 0.5) * size / count) <= size / count / 2 + 0.5).all()
-        assert len(set((values - cells * size / count).round(3))) > 15  # anywhere in the cell
-    rows, columns = classical._jittered((5, 4), 1000, 0)
-    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 20
+    rows, columns = classical._jittered((240, 300), 80, 0)  # 8 x 10 cells of 30 x 30 pixels
+    np.testing.assert_array_equal(rows // 30, np.repeat(np.arange(8), 10))
+    np.testing.assert_array_equal(columns // 30, np.tile(np.arange(10), 8))
+    assert len(set(rows % 30)) > 10  # anywhere in the cell
 
 
 def test_seeds_and_batches():
@@ -204,7 +192,7 @@ def make_photos(images, train):
 
 
 def lightness_of(photos, rows):
-    return np.clip(np.asarray(lab.rgb_to_lab(photos.images[rows]))[..., :1], 0, 100)
+    return np.clip(lab.rgb_to_lab(photos.images[rows])[..., :1], 0, 100)
 
 
 @pytest.fixture(scope="module")
@@ -213,27 +201,22 @@ def photos():
     patches = RANDOM.integers(40, 216, (12, 4, 4, 3), dtype=np.uint8)
     train = patches.repeat(8, axis=1).repeat(8, axis=2)
     twins = train[[7, 2, 7]].copy()
-    gray = np.asarray(lab.lab_to_rgb(np.asarray(lab.rgb_to_lab(twins)) * np.float32([1, 0, 0])))
+    gray = lab.lab_to_rgb(np.asarray(lab.rgb_to_lab(twins)) * np.float32([1, 0, 0]))
     return make_photos(np.concatenate([train, np.uint8(gray * 255 + 0.5)]), 12)
 
 
 def test_the_example_is_the_nearest_training_photo(photos):
     np.testing.assert_array_equal(classical.examples(photos, photos.rows("val")), [7, 2, 7])
-
-
-def test_a_photo_is_not_its_own_example(photos):
     rows = photos.rows("train")
-    found = classical.examples(photos, rows)
-    assert (found != rows).all() and set(found) <= set(rows)
+    assert (classical.examples(photos, rows) != rows).all()
 
 
 def test_rows_of_the_table(photos):
     rows = photos.rows("val")
     found = classical.predictors(photos, rows, seed=4, scribbles=0.01)
     assert list(found) == ["reinhard", "welsh", "levin"]
-    assert set(classical.GIVEN_HINTS) <= set(found)
     given = lightness_of(photos, rows)
-    true = np.asarray(lab.rgb_to_lab(photos.images[rows]))[..., 1:]
+    true = lab.rgb_to_lab(photos.images[rows])[..., 1:]
     for predict in found.values():
         whole = predict(rows, given)
         assert whole.shape == (3, 32, 32, 2) and whole.dtype == np.float32
@@ -242,15 +225,14 @@ def test_rows_of_the_table(photos):
     np.testing.assert_allclose(found["levin"](rows, given)[1][hints], true[1][hints], atol=1e-4)
 
 
-def test_rows_see_nothing_of_other_photos_that_are_measured(photos):
-    other = photos.images.copy()
-    other[12], other[14] = other[3], other[5]
-    changed = make_photos(other, 12)
+def test_rows_may_be_measured_side_by_side(photos):
     rows = photos.rows("val")
-    one, two = classical.predictors(photos, rows), classical.predictors(changed, rows)
-    asked = rows[1:2], lightness_of(photos, rows[1:2])
-    for name in one:
-        np.testing.assert_allclose(one[name](*asked), two[name](*asked), atol=1e-3)
+    found, given = classical.predictors(photos, rows), lightness_of(photos, rows)
+    work = [(name, k) for name in found for k in range(3)] * 4
+    with ThreadPoolExecutor(4) as pool:
+        ab = list(pool.map(lambda job: found[job[0]](rows[[job[1]]], given[[job[1]]]), work))
+    for (name, k), one in zip(work, ab, strict=True):
+        np.testing.assert_allclose(one, found[name](rows, given)[[k]], atol=1e-5)
 
 
 def test_example_methods_see_no_colour_of_the_photo_itself(photos):
@@ -281,42 +263,3 @@ def test_wrong_arguments_are_refused():
         classical.welsh(LIGHTNESS, RGB, [1, 2])
     with pytest.raises(ValueError, match="samples"):
         classical.welsh(LIGHTNESS, RGB, samples=0)
-    with pytest.raises(ValueError, match="8 a side"):
-        classical.descriptor(np.zeros((2, 7, 20, 1)))
-
-
-def test_marked_scribbles_show_their_colours():
-    given, ab = scribbles.dots([(0.25, 0.5, "red"), (0.75, 0.5, None)], (20, 24), radius=0)
-    shown = classical_figures.mark(np.full((20, 24, 1), 30.0), given, ab)
-    assert shown.shape == (200, 240, 3) and shown.dtype == np.float32
-    assert shown.min() >= 0 and shown.max() <= 1
-    rows, columns = np.nonzero(given)
-    red, gray = shown[rows[0] * 10 + 5, columns * 10 + 5]
-    assert red[0] > red[1] + 0.3 and np.ptp(gray) < 0.01
-    plain = np.asarray(lab.lab_to_rgb(np.float32([30, 0, 0])))
-    np.testing.assert_allclose(shown[0, 0], plain, atol=1e-5)
-    np.testing.assert_allclose(
-        classical_figures.mark(np.full((20, 24, 1), 30.0), given & False, ab),
-        np.broadcast_to(plain, (200, 240, 3)),
-        atol=1e-5,
-    )
-    with pytest.raises(ValueError, match="given"):
-        classical_figures.mark(np.zeros((20, 24, 1)), given.T, ab)
-
-
-def test_the_curve_names_every_line_apart():
-    table = pd.DataFrame({"share": [0.001, 0.01, 0.1], "rmse_ab": [9.0, 6.0, 3.0]})
-    table = table.assign(rmse_ab_low=table.rmse_ab - 1, rmse_ab_high=table.rmse_ab + 1)
-    lines = {"No colour": 13.4, "Mean colour": 13.3, "Reinhard": 3.14}
-    figure = classical_figures.scribble_curve(table, lines, 9216)
-    assert isinstance(figure, matplotlib.figure.Figure)
-    axes = figure.axes[0]
-    assert [text.get_text() for text in axes.texts] == [
-        *("Levin: 3.0", "Reinhard: 3.1", "Mean colour: 13.3", "No colour: 13.4")
-    ]
-    heights = [text.get_position()[1] for text in axes.texts]
-    assert np.diff(heights).min() > 0.5
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), table.rmse_ab)
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.1 %", "1 %", "10 %"]
-    with pytest.raises(ValueError, match="2 or more shares"):
-        classical_figures.scribble_curve(table[:1], lines, 9216)

@@ -42,13 +42,6 @@ def test_weights_are_those_of_equation_2():
             np.testing.assert_allclose(own, expected / expected.sum(), rtol=1e-9)
 
 
-def test_weights_add_up_to_one_and_none_is_negative():
-    for lightness in (LIGHTNESS, 0 * LIGHTNESS, np.where(LIGHTNESS > 50, 100.0, 0.0)):
-        table = scribbles.weights(lightness)
-        np.testing.assert_allclose(table.sum(axis=1), 1, rtol=1e-12)
-        assert table.data.min() > 0 and table.diagonal().max() == 0
-
-
 def test_two_regions_with_one_scribble_each_are_filled_exactly():
     lightness, given, ab = regions()
     found = scribbles.levin(lightness, given, ab)
@@ -79,17 +72,19 @@ def test_the_answer_is_that_of_the_dense_equations(shape):
 
 
 def test_no_other_colouring_costs_less():
+    """Equation 1, over the pixels without a scribble."""
     lightness, given, ab = regions()
     lightness = lightness + RANDOM.uniform(0, 10, lightness.shape)
+    away = np.eye(given.size) - scribbles.weights(lightness).toarray()
+
+    def cost(colors):
+        return np.square(away @ colors.reshape(-1, 2))[~given.ravel()].sum()
+
     best = scribbles.levin(lightness, given, ab)
-    least = scribbles.cost(lightness, given, best)
-    assert 0 <= least < 1e-6
+    assert cost(best) < 1e-6
     for size in (1e-2, 1, 30):
-        for _ in range(20):
-            other = best + size * RANDOM.normal(size=best.shape) * ~given[..., None]
-            assert scribbles.cost(lightness, given, other) > max(10 * least, 1e-3 * size**2)
-    smooth = best + np.where(given[..., None], 0, np.linspace(-1, 1, 31)[:, None])
-    assert scribbles.cost(lightness, given, smooth) > least
+        other = best + size * RANDOM.normal(size=best.shape) * ~given[..., None]
+        assert cost(other) > max(10 * cost(best), 1e-3 * size**2)
 
 
 def test_colours_stay_in_the_range_of_the_scribbles():
@@ -108,35 +103,12 @@ def test_one_scribble_colours_all_and_a_photo_of_scribbles_stays():
     np.testing.assert_array_equal(scribbles.levin(LIGHTNESS, np.ones((13, 17), bool), ab), ab)
 
 
-def test_more_scribbles_make_a_smaller_error():
-    rows, columns = np.mgrid[:48, :48]
-    true = np.stack([30 * np.sin(rows / 6), 40 * (columns > 24) - 20], axis=-1)
-    lightness = (50 + 20 * (columns > 24) + rows / 10)[..., None]
-    errors = []
-    for share in (0.002, 0.02, 0.2):
-        found = scribbles.levin(lightness, scribbles.draw((48, 48), share, 1), true)
-        errors.append(np.sqrt(np.square(found - true).mean()))
-    assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
-
-
 def test_photos_together_are_as_one_by_one():
     lightness = np.stack([LIGHTNESS, LIGHTNESS[::-1]])
     given = np.stack([scribbles.draw((13, 17), 0.03, seed) for seed in (1, 2)])
     ab = RANDOM.uniform(-60, 60, (2, 13, 17, 2))
     alone = [scribbles.levin(*one) for one in zip(lightness, given, ab, strict=True)]
     np.testing.assert_array_equal(scribbles.levin(lightness, given, ab), alone)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (4, 4), (5, 5), (37, 64)])
-def test_dissection_holds_every_pixel_once(shape):
-    order = scribbles._dissection(*shape)
-    np.testing.assert_array_equal(np.sort(order), np.arange(shape[0] * shape[1]))
-
-
-def test_dissection_ends_with_a_line_that_parts_the_picture():
-    order = scribbles._dissection(9, 21)
-    columns = order[-9:] % 21
-    assert len(set(columns)) == 1 and 5 < columns[0] < 15
 
 
 def test_drawn_scribbles_are_a_share_of_the_pixels_and_grow():
@@ -183,25 +155,23 @@ def test_a_wrong_row_of_the_table_is_refused(row, words):
 
 def test_wrong_arguments_are_refused():
     given, ab = scribbles.draw((13, 17), 0.1), np.zeros((13, 17, 2))
-    with pytest.raises(ValueError, match="at least one scribble"):
+    with pytest.raises(ValueError, match="a scribble in each photo"):
         scribbles.levin(LIGHTNESS, given & False, ab)
-    with pytest.raises(ValueError, match="at least one scribble"):
+    with pytest.raises(ValueError, match="a scribble in each photo"):
         pair = np.stack([given, given & False])
         scribbles.levin(np.stack([LIGHTNESS] * 2), pair, np.stack([ab] * 2))
     with pytest.raises(ValueError, match="given: expected bool"):
         scribbles.levin(LIGHTNESS, given.astype(float), ab)
     with pytest.raises(ValueError, match="given: expected bool"):
         scribbles.levin(LIGHTNESS, given[:-1], ab)
-    with pytest.raises(ValueError, match="ab: expected shape"):
+    with pytest.raises(ValueError, match="ab: expected"):
         scribbles.levin(LIGHTNESS, given, ab[..., :1])
-    with pytest.raises(ValueError, match="NaN or infinity"):
+    with pytest.raises(ValueError, match="ab: expected finite"):
         scribbles.levin(LIGHTNESS, given, ab + np.nan)
     with pytest.raises(ValueError, match="expected L in 0..100"):
         scribbles.levin(LIGHTNESS * 2.55, given, ab)
     with pytest.raises(ValueError, match="lightness: expected"):
         scribbles.levin(LIGHTNESS[..., 0], given, ab)
-    with pytest.raises(ValueError, match="2 pixels or more"):
-        scribbles.weights(np.zeros((1, 1, 1)))
     for share in (0, -0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="share"):
             scribbles.draw((13, 17), share)
