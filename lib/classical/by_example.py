@@ -55,21 +55,12 @@ def reinhard(lightness, example, swatches=SWATCHES):
     Parameters
     ----------
     lightness : array (H, W, 1) or (N, H, W, 1)
-        L in 0..100.
     example : array (H', W', 3) or (N, H', W', 3)
         RGB, uint8 or float in [0, 1]; one a photo.
     swatches : int
-        1 or more.
+        1 up to the number of pixels.
 
-    Returns
-    -------
-    array (H, W, 2) or (N, H, W, 2), float32
-        ab in CIELAB units.
-
-    Raises
-    ------
-    ValueError
-        For other shapes, L outside 0..100, or no swatch.
+    Returns ab (H, W, 2) or (N, H, W, 2). Raises ValueError for other shapes, L or `swatches`.
     """
     lightness, example = _checked(lightness, example)
     if not 1 <= swatches <= min(lightness[..., 0].size, example[..., 0].size):
@@ -98,29 +89,17 @@ def welsh(lightness, example, seeds=0, samples=SAMPLES):
     Parameters
     ----------
     lightness, example
-        As of `reinhard`.
+        As of `reinhard`, and so are what is returned and raised.
     seeds : int, or one a photo: an int or a sequence of int
         Of the samples, 0 or greater.
     samples : int
         1 or more; the grid has as many cells, about.
-
-    Returns
-    -------
-    array (H, W, 2) or (N, H, W, 2), float32
-        ab in CIELAB units.
-
-    Raises
-    ------
-    ValueError
-        For other shapes, L outside 0..100, other than one seed a photo, or no sample.
     """
     lightness, example = _checked(lightness, example)
     if samples < 1:
         raise ValueError(f"samples: expected 1 or more, got {samples}")
     if lightness.ndim == 4:
         seeds = [seeds] * len(lightness) if np.isscalar(seeds) else seeds
-        if len(seeds) != len(lightness):
-            raise ValueError(f"seeds: expected one for each of {len(lightness)}, got {len(seeds)}")
         return np.stack([welsh(*p, samples) for p in zip(lightness, example, seeds, strict=True)])
     values = lab.rgb_to_lab(example)
     own, other = gray_l(lightness), gray_l(values[..., :1])
@@ -133,16 +112,9 @@ def welsh(lightness, example, seeds=0, samples=SAMPLES):
 def descriptor(lightness):
     """What photos are compared by when an example is looked for: composition and tones, no colour.
 
-    Parameters
-    ----------
-    lightness : array (N, H, W, 1)
-        L in 0..100, 8 pixels a side or more.
-
-    Returns
-    -------
-    array (N, 80), float32
-        L / 100 of 8 x 8 cells, and the cumulative histogram of L in 16 steps, scaled so that the
-        squared distance of two descriptors is half the mean over cells plus half that over steps.
+    Of L (N, H, W, 1), 8 pixels a side or more: (N, 80), float32. L / 100 of 8 x 8 cells, and the
+    cumulative histogram of L in 16 steps, scaled so that the squared distance of two descriptors is
+    half the mean over cells plus half that over steps.
     """
     values = np.clip(lightness[..., 0].astype(np.float32) / 100, 0, 1)
     steps = np.minimum(values.reshape(len(values), -1) * BINS, BINS - 1).astype(np.int64)
@@ -157,16 +129,7 @@ def descriptor(lightness):
 def examples(photos, rows):
     """For each photo the training photo whose descriptor is nearest; never the photo itself.
 
-    Parameters
-    ----------
-    photos : preprocess.Photos
-    rows : array (N,) of int
-        Of `photos.images`.
-
-    Returns
-    -------
-    array (N,) of int
-        Rows of training photos.
+    `photos` is a `data.preprocess.Photos`; `rows` (N,) and what is returned are rows of its images.
     """
     rows, known = np.asarray(rows), photos.rows("train")
     theirs, ours = _descriptors(photos, known), _descriptors(photos, rows)
@@ -188,10 +151,9 @@ def predictors(photos, rows, seed=0, scribbles=SHARE):
     rows : array (N,) of int
         The photos that will be measured.
     seed : int
-        Of Welsh's samples and of the scribbles; with the photo's row it fixes them, whatever else
-        is measured.
+        With a photo's row it fixes Welsh's samples and the scribbles, whatever else is measured.
     scribbles : float
-        Of the pixels, above 0 up to 1.
+        Share of the pixels, above 0 up to 1.
 
     Returns
     -------

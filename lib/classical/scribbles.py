@@ -50,15 +50,8 @@ def levin(lightness, given, ab):
     ab : array (H, W, 2) or (N, H, W, 2)
         CIELAB units; only its values at the scribbles are used.
 
-    Returns
-    -------
-    array, shape of `ab`, float32
-        CIELAB units. At the scribbles what was given, elsewhere within the range of it.
-
-    Raises
-    ------
-    ValueError
-        For other shapes, L outside 0..100, a photo without a scribble, or NaN in a scribble.
+    Returns ab, float32: at the scribbles what was given, elsewhere within the range of it. Raises
+    ValueError for other shapes, L outside 0..100, a photo without a scribble, or NaN in one.
     """
     lightness, given, ab = checked(lightness), np.asarray(given), np.asarray(ab)
     shape = lightness.shape[:-1]
@@ -85,15 +78,8 @@ def levin(lightness, given, ab):
 def weights(lightness):
     """Equation 2: how much each pixel takes of the colour of each of its neighbours.
 
-    Parameters
-    ----------
-    lightness : array (H, W, 1)
-        L in 0..100, two pixels or more.
-
-    Returns
-    -------
-    scipy.sparse.csr_array, shape (H W, H W), float64
-        Row r holds w(r, s) of its up to 8 neighbours s; each row adds up to 1.
+    Of L (H, W, 1), two pixels or more: a scipy.sparse.csr_array (H W, H W), float64. Row r holds
+    w(r, s) of its up to 8 neighbours s, and adds up to 1.
     """
     intensity = np.asarray(lightness, np.float64)[..., 0] / 100.0
     pixels = np.arange(intensity.size).reshape(intensity.shape)
@@ -111,19 +97,8 @@ def weights(lightness):
 def draw(shape, share=SHARE, seed=0):
     """Where colours are given when no person is there to draw: pixels at random.
 
-    Parameters
-    ----------
-    shape : pair of int
-        Height and width.
-    share : float
-        Of all pixels, above 0 up to 1; at least one pixel is drawn. A larger share of the same
-        seed holds all the pixels of a smaller one.
-    seed : int or sequence of int
-        0 or greater.
-
-    Returns
-    -------
-    array (H, W) of bool
+    A `share` of the pixels of a photo of `shape` (height, width), above 0 up to 1; at least one. A
+    larger share of the same seed holds all the pixels of a smaller one. Returns (H, W) of bool.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share: expected a share of the pixels above 0 up to 1, got {share}")
@@ -147,16 +122,8 @@ def dots(table, shape, radius=0.02):
     radius : float
         Of each dot, as a share of the longer side.
 
-    Returns
-    -------
-    given : array (H, W) of bool
-    ab : array (H, W, 2), float32
-        CIELAB units, 0 where nothing is given. The colour's own L is left out.
-
-    Raises
-    ------
-    ValueError
-        If a row is no such triple, outside the photo, or of a colour that CSS does not know.
+    Returns `given` (H, W) of bool, and `ab` (H, W, 2), float32, without the colour's own L. Raises
+    ValueError if a row is no such triple, outside the photo, or of a colour unknown to CSS.
     """
     height, width = shape
     given, ab = np.zeros(shape, bool), np.zeros((height, width, 2), np.float32)

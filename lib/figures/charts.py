@@ -50,13 +50,7 @@ def counts(stages):
 def measure_bars(summary, measure, label=None, unit="", better=""):
     """Means of one measure with 95 % intervals, a row a model, baselines first.
 
-    Parameters
-    ----------
-    summary : DataFrame
-    measure : str
-        Its column.
-    label, unit, better : str
-        Of `metrics.MEASURES`: words for the axis, and a key of `HINTS`.
+    `measure` is a column of `summary`; label, unit and better are those of `metrics.MEASURES`.
     """
     table = _table(summary, [measure])
     figure = blank(7.6, 0.95 + 0.29 * len(table))

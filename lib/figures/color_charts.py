@@ -3,10 +3,8 @@
 Called through `lib.figures`. Colours are pairs (a, b) in CIELAB units, or the classes of
 `metrics.color_classes`.
 
-References
-----------
-Zhang, Isola, Efros (2016), Colorful image colorization: the histogram of ab, and what a squared
-error does to it.
+Reference: Zhang, Isola, Efros (2016), Colorful image colorization: the histogram of ab, and what a
+squared error does to it.
 """
 
 import textwrap
@@ -43,11 +41,8 @@ HUES = {  # colour class, in the order of every chart: a patch of it
 def ab_histogram(ab, mean_ab):
     """How often each colour occurs: log density over a and b, the mean marked and shown.
 
-    Parameters
-    ----------
-    ab : array (..., 2), CIELAB units
-    mean_ab : pair of float
-        What a model answers that cannot decide: near the middle of all colours, a greyish brown.
+    `ab` is an array (..., 2) in CIELAB units. `mean_ab` is what a model answers that cannot decide:
+    near the middle of all colours, a greyish brown.
     """
     ab, (mean_a, mean_b) = np.reshape(ab, (-1, 2)), mean_ab
     figure = blank(7.2, 4.6)
@@ -73,11 +68,8 @@ def ab_histogram(ab, mean_ab):
 def ab_histograms(histograms):
     """How often each row gives each colour, the truth first: squared error crowds in the middle.
 
-    Parameters
-    ----------
-    histograms : dict of row name -> array (23, 23), counts from 0 up
-        Of `metrics.ab_histogram`: rows a, columns b, bins of 10 CIELAB units centred on -110 to
-        110. Drawn as shares of each row's pixels on one logarithmic scale.
+    `histograms` is a dict of row name -> counts (23, 23) of `metrics.ab_histogram`: rows a, columns
+    b, bins of 10 CIELAB units. Drawn as shares of each row's pixels on one logarithmic scale.
     """
     first = sorted(in_order(histograms), key=lambda name: name != "truth")
     shares = {name: histograms[name] / np.sum(histograms[name]) for name in first}
@@ -120,12 +112,8 @@ def _percent(share):
 def error_by_color(colors):
     """Which colours each network gets wrong, against the best simple baseline.
 
-    Parameters
-    ----------
-    colors : DataFrame
-        One row a colour class of the true pixels and a model: color (a key of `HUES`), model,
-        pixels (share of the test pixels, 0 to 1), rmse_ab, rmse_ab_low, rmse_ab_high (CIELAB
-        units), chroma_ratio (mean predicted over mean true chroma). NaN where a class is empty.
+    `colors` is that of `evaluate.error_by_color`: a row a colour class and model, with pixels,
+    rmse_ab and its interval, and chroma_ratio.
     """
     table = colors.set_index(["model", "color"])
     networks = [name for name in in_order(colors["model"].unique()) if name in NETWORKS]

@@ -61,11 +61,8 @@ def training_curves(histories, distance=10.0):
 def nogan_curves(log):
     """The adversarial phase: error and colour of validation photos above, losses below.
 
-    Parameters
-    ----------
-    log : DataFrame
-        Columns step, cycle, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN where
-        there is none), chosen (bool).
+    `log` is a DataFrame: step, cycle, rmse_ab, colorfulness_ratio, critic_loss, generator_loss (NaN
+    where there is none), chosen (bool).
     """
     figure = blank(WIDTH, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -102,11 +99,8 @@ def nogan_curves(log):
 def render_factor_curve(table):
     """What the render factor costs and gives: error at the left, time at the right.
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row a factor, rising: render_factor (x 16 pixels on the short side of the copy that the
-        network sees), seconds (a photo), rmse_ab (CIELAB units), delta_e_2000; means over photos.
+    `table` has a row a factor, rising, with means over photos: render_factor (x 16 pixels on the
+    short side of what the network sees), seconds (a photo), rmse_ab (CIELAB units), delta_e_2000.
     """
     figure = blank(WIDTH, 3.5)
     left, right = figure.subplots(1, 2)
@@ -136,14 +130,8 @@ def render_factor_curve(table):
 def scribble_curve(table, lines, pixels):
     """Levin's RMSE of ab against the share of pixels whose true colour is given.
 
-    Parameters
-    ----------
-    table : DataFrame
-        A row a share, ascending: columns `share`, `rmse_ab`, `rmse_ab_low`, `rmse_ab_high`.
-    lines : dict of words -> float
-        RMSE of the methods that are given none, drawn as level lines; 5 at most.
-    pixels : int
-        Of a photo: the axis above counts them.
+    `table` has a row a share, rising: share, rmse_ab, rmse_ab_low, rmse_ab_high. `lines` is a dict
+    of words -> RMSE of the methods that are given none, 5 at most; `pixels` those of a photo.
     """
     figure = blank(7.2, 4.0)
     axes = figure.add_subplot()

@@ -5,7 +5,6 @@ differ from what is trained. Axes are in inches, and a figure is as large as wha
 """
 
 import math
-import re
 
 import keras
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
@@ -24,9 +23,6 @@ KINDS = {
     "output": ("output", "#D0D0D0", "", "output"),
     "other": ("preparation", "#FFFFFF", "", ""),
 }
-# Layers with an automatic name that belong to the layer before them.
-SMALL = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "Dropout", "ZeroPadding2D")
-PAGE = 10.6  # inches that a line of boxes may take
 GAP = 0.26  # inches between boxes, for the arrow
 LEVEL = 0.12  # inches between arcs
 
@@ -38,8 +34,7 @@ def blocks_of(model, image_size=64):
     ----------
     model : keras.Model
         Functional and built. Layers are named `<block>_<part>` (encode1_conv, encode1_norm) and
-        grouped by what is before the first underscore; a nested model is one block; layers with
-        automatic names are blocks of their own.
+        grouped by what is before the first underscore; a nested model is one block.
     image_size : int
         Side in pixels to state shapes for, where the model takes any size.
 
@@ -60,7 +55,8 @@ def blocks_of(model, image_size=64):
     for operation in model.operations:
         if type(operation).__name__ == "InputLayer":
             continue
-        name = _block_name(operation, list(blocks))
+        nested = hasattr(operation, "layers")
+        name = operation.name if nested else operation.name.split("_")[0]
         block_of[id(operation)], last[name] = name, operation
         block = blocks.setdefault(name, {"name": name, "kind": _kind(operation), "inputs": []})
         for node in operation._inbound_nodes:
@@ -78,54 +74,40 @@ def blocks_of(model, image_size=64):
 
 @styled
 def model_diagram(blocks, title=""):
-    """Figures 4 and 5: a model as a chain of boxes, left to right, on as many lines as it takes.
+    """Figures 4 and 5: a model as a chain of boxes, left to right.
 
     A box is high as log2 of the side in pixels and wide as log2 of the channels. An arc joins two
-    blocks that do not follow each other; across lines, a letter stands at both of its ends.
-
-    Parameters
-    ----------
-    blocks : list of dict
-        As from `blocks_of`.
-    title : str
+    blocks that do not follow each other. `blocks` are those of `blocks_of`.
     """
-    pairs = list(zip(blocks, blocks[1:], strict=False))
-    before = {block["name"]: last["name"] for last, block in pairs}
-    skips = [
-        (source, block["name"])
-        for block in blocks
-        for source in block["inputs"]
-        if source != before[block["name"]]
-    ]
-    lines = _wrap(blocks)
-    levels = _levels(lines, skips)
-    tall = max(_box(block)[1] for block in blocks)
-    above = 0.2 + LEVEL * max(levels.values(), default=-1)
-    pitch = above + tall + 0.62
-    top = 0.42 if title else 0.12
+    numbers = {block["name"]: number for number, block in enumerate(blocks)}
+    links = [(numbers[name], end) for end, block in enumerate(blocks) for name in block["inputs"]]
+    levels = _levels([(start, end) for start, end in links if end - start > 1])
+    widths, tall = [_width(block) for block in blocks], max(_box(block)[1] for block in blocks)
+    floor = 0.92  # inches below the boxes, for their names and the legend
+    height = floor + tall + 0.2 + LEVEL * max(levels.values(), default=-1) + (0.42 if title else 0)
     kinds = [kind for kind in KINDS if kind in {block["kind"] for block in blocks}]
-    long = max(sum(map(_width, line)) for line in lines)
-    height = top + pitch * len(lines) + 0.3
-    axes = page(0.5 + max(long, sum(map(_legend_width, kinds))), height)
+    axes = page(0.5 + max(sum(widths), sum(map(_legend_width, kinds))), height)
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
-    places = {}
-    for row, line in enumerate(lines):
-        left, roof = 0.25, height - top - pitch * row - above
-        for block in line:
-            wide = _width(block)
-            places[block["name"]] = (left + wide / 2, roof - tall / 2, *_box(block), row)
-            _draw_block(axes, block, places[block["name"]], roof - tall)
-            left += wide
-    for last, block in pairs:
-        if last["name"] in block["inputs"]:
-            _follow(axes, places[last["name"]], places[block["name"]])
-    _draw_skips(axes, levels, places, tall)
+    under, places, left, y = {"ha": "center", "va": "top"}, [], 0.25, floor + tall / 2
+    for block, space in zip(blocks, widths, strict=True):
+        x, (wide, high) = left + space / 2, _box(block)
+        places.append((x, y, wide, high))
+        axes.add_patch(Rectangle((x - wide / 2, y - high / 2), wide, high, **_fill(block["kind"])))
+        axes.text(x, floor - 0.05, block["name"], fontsize=8.5, **under)
+        axes.text(x, floor - 0.22, _sides(block), fontsize=7.5, color="#444444", **under)
+        left += space
+    for start, end in links:
+        if (start, end) in levels:
+            (x1, _, _, h1), (x2, _, _, h2) = places[start], places[end]
+            roof = floor + tall + 0.08 + LEVEL * levels[start, end]
+            axes.plot([x1, x1, x2], [y + h1 / 2, roof, roof], color=BLUE, linewidth=0.9)
+            _arrow(axes, (x2, roof + 0.01), (x2, y + h2 / 2), color=BLUE)
+        else:
+            _join(axes, places[start], places[end])
     left = 0.25
     for kind in kinds:
-        words, fill, hatch, _ = KINDS[kind]
-        looks = {"facecolor": fill, "edgecolor": INK, "hatch": hatch}
-        axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **looks))
-        axes.text(left + 0.27, 0.18, words, fontsize=8, va="center")
+        axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **_fill(kind)))
+        axes.text(left + 0.27, 0.18, KINDS[kind][0], fontsize=8, va="center")
         left += _legend_width(kind)
     return axes.figure
 
@@ -170,17 +152,6 @@ def flow_diagram():
     return axes.figure
 
 
-def _block_name(operation, before):
-    """The block of a layer: its name up to the first underscore, unless Keras chose the name."""
-    kind = type(operation).__name__
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
-    automatic = re.fullmatch(rf"{snake.replace('_', '_?')}(_\d+)?", operation.name)
-    if automatic and kind in SMALL and before:
-        return before[-1]
-    nested = hasattr(operation, "layers")
-    return operation.name if automatic or nested else operation.name.split("_")[0]
-
-
 def _kind(operation):
     if hasattr(operation, "layers"):
         return "pretrained"
@@ -208,76 +179,23 @@ def _legend_width(kind):
     return 0.5 + 0.072 * len(KINDS[kind][0])
 
 
-def _wrap(blocks):
-    """Blocks on lines of about equal length, none longer than `PAGE`."""
-    total = sum(map(_width, blocks))
-    target = total / math.ceil(total / PAGE) + 0.5 * (total > PAGE)
-    lines, used = [[]], 0.0
-    for block in blocks:
-        if lines[-1] and used + _width(block) > min(target, PAGE) + 0.01:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(block)
-        used += _width(block)
-    return lines
+def _fill(kind):
+    return {"facecolor": KINDS[kind][1], "edgecolor": INK, "hatch": KINDS[kind][2]}
 
 
-def _levels(lines, skips):
+def _levels(arcs):
     """Which level above the boxes each arc takes, so that no two run on top of each other."""
-    order = [(row, block["name"]) for row, line in enumerate(lines) for block in line]
-    position = {name: index for index, (_, name) in enumerate(order)}
-    row = {name: row for row, name in order}
-    levels, taken = {}, []
-    for start, end in sorted(skips, key=lambda skip: position[skip[1]] - position[skip[0]]):
-        low, high, level = position[start], position[end], 0
-        if row[start] == row[end]:
-            while any(level == t and low < h and high > g for t, g, h in taken):
-                level += 1
-            taken.append((level, low, high))
-        levels[start, end] = level
+    levels = {}
+    for low, high in sorted(arcs, key=lambda arc: arc[1] - arc[0]):
+        over = {level for (start, end), level in levels.items() if low < end and high > start}
+        levels[low, high] = min(set(range(len(arcs))) - over)
     return levels
-
-
-def _draw_block(axes, block, place, floor):
-    x, y, width, height, _ = place
-    _, fill, hatch, _ = KINDS[block["kind"]]
-    corner = (x - width / 2, y - height / 2)
-    axes.add_patch(Rectangle(corner, width, height, facecolor=fill, edgecolor=INK, hatch=hatch))
-    under = {"ha": "center", "va": "top"}
-    axes.text(x, floor - 0.05, block["name"], fontsize=8.5, **under)
-    axes.text(x, floor - 0.22, _sides(block), fontsize=7.5, color="#444444", **under)
 
 
 def _arrow(axes, start, end, color=INK, style="-", bend="arc3"):
     head = {"connectionstyle": bend, "arrowstyle": "-|>", "mutation_scale": 8}
     line = {"linestyle": style, "color": color, "linewidth": 0.9, "shrinkA": 1, "shrinkB": 1}
     axes.add_patch(FancyArrowPatch(start, end, **head, **line))
-
-
-def _follow(axes, start, end):
-    """An arrow to the next box; on to the next line when the box is there."""
-    right, left = start[0] + start[2] / 2, end[0] - end[2] / 2
-    if start[4] == end[4]:
-        _arrow(axes, (right, start[1]), (left, end[1]))
-    else:
-        _arrow(axes, (right, start[1]), (right + 0.26, start[1]))
-        _arrow(axes, (left - 0.26, end[1]), (left, end[1]))
-
-
-def _draw_skips(axes, levels, places, tall):
-    letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    for (start, end), level in levels.items():
-        (x1, y1, _, h1, row1), (x2, y2, _, h2, row2) = places[start], places[end]
-        if row1 == row2:
-            roof = y1 + tall / 2 + 0.08 + LEVEL * level
-            axes.plot([x1, x1, x2], [y1 + h1 / 2, roof, roof], color=BLUE, linewidth=0.9)
-            _arrow(axes, (x2, roof + 0.01), (x2, y2 + h2 / 2), color=BLUE)
-            continue
-        letter = next(letters, "*")
-        for x, y, height, toward in [(x1, y1, h1, "<-"), (x2, y2, h2, "->")]:
-            where = {"xy": (x, y + height / 2), "xytext": (x, y + height / 2 + 0.2)}
-            line = {"arrowstyle": toward, "color": BLUE, "shrinkA": 0, "shrinkB": 0}
-            axes.annotate(letter, **where, fontsize=7.5, ha="center", arrowprops=line, color=BLUE)
 
 
 def _note(axes, x, y, text, fill):

@@ -70,13 +70,8 @@ def gray_sample(lightness):
 def photo_grid(rgb, titles=None, columns=6):
     """Figure 2, and examples with their reasons: photos in rows, each with a title beneath.
 
-    Parameters
-    ----------
-    rgb : sequence of arrays (H, W, 3) or lightness (H, W, 1)
-        Photos may differ in size.
-    titles : sequence of str, optional
-        One a photo; long ones are broken into lines.
-    columns : int
+    `rgb` is a sequence of photos, which may differ in size; `titles` are one a photo, and long ones
+    are broken into lines.
     """
     photos = _photos(rgb, "rgb")
     _check_captions(titles, len(photos))
@@ -94,13 +89,8 @@ def photo_row(rgb, captions=None):
 def colorization_grid(gray, truth, predictions, captions=None):
     """Figure 6: rows are grey, truth and each model; columns are photos.
 
-    Parameters
-    ----------
-    gray : array (N, H, W, 1) lightness in 0..100, or (N, H, W, 3) RGB
-    truth : array (N, H, W, 3)
-    predictions : dict of row name or words -> array (N, H, W, 3)
-    captions : sequence of str, optional
-        One a column, beneath it.
+    `gray` and `truth` are N photos, `predictions` a dict of row name or words -> N photos;
+    `captions` are one a column, beneath it.
     """
     rows = {"Grey input": gray, "Truth": truth}
     rows |= {label(name): rgb for name, rgb in predictions.items()}
@@ -146,14 +136,8 @@ def worst_best(truth, predicted, values):
 def looks(rows, steps, chosen):
     """NoGAN's joint phase to look at: the same photos at several steps, the kept step in a frame.
 
-    Parameters
-    ----------
-    rows : sequence of uint8 arrays (H, W, 3)
-        A strip of photos side by side for each step, all of one size.
-    steps : sequence of int
-        Rising, as many as strips.
-    chosen : int
-        The step that the rule keeps, one of `steps`.
+    `rows` has a strip of photos side by side, (H, W, 3), for each of `steps`; `chosen` is the step
+    that the rule keeps, one of them.
     """
     strips = _photos(rows, "rows")
     if len(strips) != len(steps) or chosen not in steps:
@@ -214,18 +198,8 @@ def lab_channels(rgb):
 def mark(lightness, given, ab):
     """A grey photo, enlarged, with its scribbles as discs of their colours, ringed in white.
 
-    Parameters
-    ----------
-    lightness : array (H, W, 1)
-        L in 0..100.
-    given : array (H, W) of bool
-    ab : array (H, W, 2)
-        CIELAB units, used where `given`; shown at L = 65.
-
-    Returns
-    -------
-    array (kH, kW, 3), float32 in [0, 1]
-        The least whole k that makes the longer side 240 pixels or more.
+    Of L (H, W, 1), `given` (H, W) of bool, and `ab` (H, W, 2) in CIELAB units, which is shown at
+    L = 65: (kH, kW, 3), float32 in [0, 1], with the least k for 240 pixels on the longer side.
     """
     lightness, given = np.asarray(lightness), np.asarray(given)
     if lightness.ndim != 3 or given.shape != lightness.shape[:2]:

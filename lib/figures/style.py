@@ -19,7 +19,7 @@ from lib.files import replacing
 DPI = 120  # dots an inch of every PNG
 WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
 BLUE, RED, PINK = "#0072B2", "#D55E00", "#CC79A7"
 GROUPS = {  # group of rows of a table: (label, colour, marker)
     "baseline": ("baselines", GRAY, "s"),
@@ -68,7 +68,6 @@ STYLE = {
     "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.grid": False,
     "axes.axisbelow": True,
     "grid.color": "#E2E2E2",
     "grid.linewidth": 0.7,
@@ -127,22 +126,9 @@ def page(width, height):
 def save(figure, path, alt):
     """Write a figure as PNG, whole or not at all.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : path
-        Ends in .png; its folder is made.
-    alt : str
-        What the figure shows, for who cannot see it: kept in the PNG's text chunk "Description".
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    ValueError
-        If `alt` is empty.
+    `path` ends in .png, and its folder is made. `alt` says what the figure shows, for who cannot
+    see it: it is kept in the PNG's text chunk "Description", and ValueError raised if it is empty.
+    Returns the path.
     """
     if not str(alt or "").strip():
         raise ValueError("alt: expected words for who cannot see the figure, got none")
