@@ -115,6 +115,7 @@ def _library(values):
 
 def _checked(values, count, name):
     """The library and the array of `values` with `count` channels last, or a ValueError."""
+    values = values if hasattr(values, "shape") else np.asarray(values)
     shape = tuple(values.shape)
     if shape[-1:] != (count,):
         raise ValueError(f"{name}: expected {count} channels on the last axis, got shape {shape}")

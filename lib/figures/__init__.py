@@ -2,21 +2,14 @@
 
 No pyplot: nothing stays open behind a notebook's back, and a notebook shows a figure by returning
 it. Photos are (N, H, W, 3), uint8 or float in [0, 1]; where a grey photo is wanted, lightness
-(H, W, 1) in 0..100 serves too.
+(H, W) or (H, W, 1) in 0..100 serves too.
 """
 
-# ruff: noqa: F401  (all of it is called from here)
+# ruff: noqa: F401  (called from here by notebooks)
 
-from lib.figures.charts import (
-    counts,
-    measure_bars,
-    nogan_curves,
-    rank_plot,
-    render_factor_curve,
-    scribble_curve,
-    training_curves,
-)
+from lib.figures.charts import counts, measure_bars, rank_plot
 from lib.figures.color_charts import ab_histogram, ab_histograms, error_by_color
+from lib.figures.curves import nogan_curves, render_factor_curve, scribble_curve, training_curves
 from lib.figures.diagrams import blocks_of, flow_diagram, model_diagram
 from lib.figures.photos import (
     colorization_grid,

@@ -1,45 +1,40 @@
 """Diagrams drawn by code: a model as a chain of boxes, and the way of a photo through the study.
 
-The boxes are read from the Keras model, so that a diagram cannot differ from what is trained.
-Layers are named `<block>_<part>` (encode1_conv, encode1_norm, fuse_concat): the part before the
-first underscore is the block. Axes are in inches, and a figure is as large as what stands on it.
+Called through `lib.figures`. The boxes of a model are read from the model, so that a diagram cannot
+differ from what is trained. Axes are in inches, and a figure is as large as what stands on it.
 """
 
 import math
-import re
 
 import keras
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from lib.figures.style import BLUE, INK, RED, page, styled
 
-# kind: (label, fill, hatch, how the names of its blocks begin); the fills are tints of Okabe and
-# Ito's colours, told apart in grey as well
+# kind of block: (label, fill, hatch, how the names of its layers begin); the fills are tints of
+# Okabe and Ito's colours, told apart in grey as well
 KINDS = {
-    "convolution": ("convolutions", "#A9D8F3", "", "encode|central|down|conv|separable"),
-    "dense": ("dense, global features", "#F3C566", "///", "global|code|expand|dense|flatten"),
-    "fusion": ("fusion", "#F7F0A0", "xx", "fuse|concatenate|add"),
-    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\", "xception|block"),
-    "attention": ("self-attention", "#EB9E66", "..", "attention|self"),
-    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--", "decode|up"),
+    "convolution": ("convolutions", "#A9D8F3", "", "encode central down conv separable"),
+    "dense": ("dense, global features", "#F3C566", "///", "global code expand dense flatten"),
+    "fusion": ("fusion", "#F7F0A0", "xx", "fuse concatenate add"),
+    "pretrained": ("pretrained network", "#E3B4CE", "\\\\\\", "xception block"),
+    "attention": ("self-attention", "#EB9E66", "..", "attention self"),
+    "upsampling": ("upsampling and convolutions", "#8FCDB8", "--", "decode up"),
     "output": ("output", "#D0D0D0", "", "output"),
     "other": ("preparation", "#FFFFFF", "", ""),
 }
-# Layers with an automatic name that belong to the layer before them.
-SMALL = ("BatchNormalization", "Activation", "ReLU", "LeakyReLU", "Dropout", "ZeroPadding2D")
-PAGE = 10.6  # inches that a line of boxes may take
 GAP = 0.26  # inches between boxes, for the arrow
 LEVEL = 0.12  # inches between arcs
 
 
 def blocks_of(model, image_size=64):
-    """Read the blocks of a Keras functional model, in the order in which it computes them.
+    """The blocks of a Keras functional model, in the order in which it computes them.
 
     Parameters
     ----------
     model : keras.Model
-        Functional and built. Layers are grouped by their name up to the first underscore; a nested
-        model is one block; layers with automatic names are blocks of their own.
+        Functional and built. Layers are named `<block>_<part>` (encode1_conv, encode1_norm) and
+        grouped by what is before the first underscore; a nested model is one block.
     image_size : int
         Side in pixels to state shapes for, where the model takes any size.
 
@@ -56,67 +51,64 @@ def blocks_of(model, image_size=64):
     """
     if not hasattr(model, "operations") or not getattr(model, "inputs", None):
         raise ValueError(f"model: expected a built Keras functional model, got {type(model)}")
-    blocks, block_of = {}, {}
+    blocks, block_of, last = {}, {}, {}
     for operation in model.operations:
         if type(operation).__name__ == "InputLayer":
             continue
-        name = _block_name(operation, list(blocks))
-        block_of[id(operation)] = name
+        nested = hasattr(operation, "layers")
+        name = operation.name if nested else operation.name.split("_")[0]
+        block_of[id(operation)], last[name] = name, operation
         block = blocks.setdefault(name, {"name": name, "kind": _kind(operation), "inputs": []})
-        block["last"] = operation
-        for parent in _parents(operation):
-            source = block_of.get(id(parent))
-            if source not in (None, name, *block["inputs"]):
-                block["inputs"].append(source)
-    outputs = [block.pop("last")._inbound_nodes[-1].output_tensors[-1] for block in blocks.values()]
-    for block, shape in zip(blocks.values(), _shapes(model, outputs, image_size), strict=True):
-        block["shape"] = shape
+        for node in operation._inbound_nodes:
+            for tensor in node.input_tensors:
+                source = block_of.get(id(tensor._keras_history.operation))
+                if source not in (None, name, *block["inputs"]):
+                    block["inputs"].append(source)
+    outputs = [operation._inbound_nodes[-1].output_tensors[-1] for operation in last.values()]
+    photos = [keras.KerasTensor((1, *(n or image_size for n in t.shape[1:]))) for t in model.inputs]
+    shown = keras.Model(model.inputs, outputs)(photos if len(photos) > 1 else photos[0])
+    for block, tensor in zip(blocks.values(), keras.tree.flatten(shown), strict=True):
+        block["shape"] = tuple(tensor.shape[1:])
     return list(blocks.values())
 
 
 @styled
 def model_diagram(blocks, title=""):
-    """Figures 4 and 5: a model as a chain of boxes, left to right, on as many lines as it takes.
+    """Figures 4 and 5: a model as a chain of boxes, left to right.
 
     A box is high as log2 of the side in pixels and wide as log2 of the channels. An arc joins two
-    blocks that do not follow each other; across lines, a letter stands at both of its ends.
-    `blocks` are as from `blocks_of`. ValueError if there is none.
+    blocks that do not follow each other. `blocks` are those of `blocks_of`.
     """
-    if not blocks:
-        raise ValueError("blocks: expected at least one, got none")
-    pairs = list(zip(blocks, blocks[1:], strict=False))
-    skips = [
-        (source, block["name"])
-        for last, block in pairs
-        for source in block["inputs"]
-        if source != last["name"]
-    ]
-    lines = _wrap(blocks)
-    levels = _levels(lines, skips)
-    tall = max(_box(block)[1] for block in blocks)
-    above = 0.2 + LEVEL * max(levels.values(), default=-1)
-    pitch = above + tall + 0.62
-    top = 0.42 if title else 0.12
+    numbers = {block["name"]: number for number, block in enumerate(blocks)}
+    links = [(numbers[name], end) for end, block in enumerate(blocks) for name in block["inputs"]]
+    levels = _levels([(start, end) for start, end in links if end - start > 1])
+    widths, tall = [_width(block) for block in blocks], max(_box(block)[1] for block in blocks)
+    floor = 0.92  # inches below the boxes, for their names and the legend
+    height = floor + tall + 0.2 + LEVEL * max(levels.values(), default=-1) + (0.42 if title else 0)
     kinds = [kind for kind in KINDS if kind in {block["kind"] for block in blocks}]
-    long = max(sum(map(_cell_width, line)) for line in lines)
-    width = 0.5 + max(long, sum(map(_legend_width, kinds)))
-    height = top + pitch * len(lines) + 0.3
-    axes = page(width, height)
-    axes.invert_yaxis()
+    axes = page(0.5 + max(sum(widths), sum(map(_legend_width, kinds))), height)
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
-    places = {}
-    for row, line in enumerate(lines):
-        left, roof = 0.25, height - top - pitch * row - above
-        for block in line:
-            wide = _cell_width(block)
-            places[block["name"]] = (left + wide / 2, roof - tall / 2, *_box(block), row)
-            _draw_block(axes, block, places[block["name"]], roof - tall)
-            left += wide
-    for block, following in pairs:
-        if block["name"] in following["inputs"]:
-            _follow(axes, places[block["name"]], places[following["name"]])
-    _draw_skips(axes, levels, places, tall)
-    _legend(axes, kinds)
+    under, places, left, y = {"ha": "center", "va": "top"}, [], 0.25, floor + tall / 2
+    for block, space in zip(blocks, widths, strict=True):
+        x, (wide, high) = left + space / 2, _box(block)
+        places.append((x, y, wide, high))
+        axes.add_patch(Rectangle((x - wide / 2, y - high / 2), wide, high, **_fill(block["kind"])))
+        axes.text(x, floor - 0.05, block["name"], fontsize=8.5, **under)
+        axes.text(x, floor - 0.22, _sides(block), fontsize=7.5, color="#444444", **under)
+        left += space
+    for start, end in links:
+        if (start, end) in levels:
+            (x1, _, _, h1), (x2, _, _, h2) = places[start], places[end]
+            roof = floor + tall + 0.08 + LEVEL * levels[start, end]
+            axes.plot([x1, x1, x2], [y + h1 / 2, roof, roof], color=BLUE, linewidth=0.9)
+            _arrow(axes, (x2, roof + 0.01), (x2, y + h2 / 2), color=BLUE)
+        else:
+            _join(axes, places[start], places[end])
+    left = 0.25
+    for kind in kinds:
+        axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **_fill(kind)))
+        axes.text(left + 0.27, 0.18, KINDS[kind][0], fontsize=8, va="center")
+        left += _legend_width(kind)
     return axes.figure
 
 
@@ -124,7 +116,6 @@ def model_diagram(blocks, title=""):
 def flow_diagram():
     """Figure 3: the way of a photo (a) in training and (b) in testing."""
     axes = page(10.0, 5.0)
-    axes.invert_yaxis()
     for y, words in [(4.85, "(a) Training"), (2.35, "(b) Testing")]:
         axes.text(0.1, y, words, fontsize=11, fontweight="bold", va="top")
     axes.plot([0.1, 9.9], [2.5, 2.5], color="#CCCCCC", linewidth=0.8)
@@ -161,39 +152,11 @@ def flow_diagram():
     return axes.figure
 
 
-def _block_name(operation, before):
-    """The block of a layer: its name up to the first underscore, unless Keras chose the name."""
-    kind = type(operation).__name__
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
-    automatic = re.fullmatch(rf"{snake.replace('_', '_?')}(_\d+)?", operation.name)
-    if automatic and kind in SMALL and before:
-        return before[-1]
-    nested = hasattr(operation, "layers")
-    return operation.name if automatic or nested else operation.name.split("_")[0]
-
-
 def _kind(operation):
     if hasattr(operation, "layers"):
         return "pretrained"
-    return next(kind for kind, looks in KINDS.items() if re.match(looks[-1], operation.name))
-
-
-def _parents(operation):
-    for node in getattr(operation, "_inbound_nodes", []):
-        for tensor in node.input_tensors:
-            yield tensor._keras_history.operation
-
-
-def _shapes(model, outputs, image_size):
-    """Shapes of symbolic tensors without the batch axis, for photos of `image_size`."""
-    if any(None in tensor.shape[1:] for tensor in outputs):
-        probes = [
-            keras.KerasTensor((1, *(image_size if side is None else side for side in t.shape[1:])))
-            for t in model.inputs
-        ]
-        outputs = keras.Model(model.inputs, outputs)(probes if len(probes) > 1 else probes[0])
-        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    return [tuple(tensor.shape[1:]) for tensor in outputs]
+    begins = {kind: tuple(words.split()) for kind, (_, _, _, words) in KINDS.items()}
+    return next((k for k, words in begins.items() if operation.name.startswith(words)), "other")
 
 
 def _box(block):
@@ -202,113 +165,45 @@ def _box(block):
     return 0.1 + 0.055 * math.log2(channels + 1), 0.22 + 0.15 * math.log2(max(sides, default=1))
 
 
-def _cell_width(block):
-    """Inches that a box takes on its line, with its words and the gap to the next."""
-    return max(_box(block)[0], 0.085 * len(block["name"]), 0.072 * len(_sides(block))) + GAP
+def _width(block):
+    """Inches that a box takes with its words and the gap to the next."""
+    words = 0.085 * len(block["name"]), 0.072 * len(_sides(block))
+    return max(_box(block)[0], *words) + GAP
 
 
 def _sides(block):
     return "×".join(str(side) for side in block["shape"])
 
 
-def _wrap(blocks):
-    """Blocks on lines of about equal length, none longer than `PAGE`."""
-    total = sum(map(_cell_width, blocks))
-    target = total / math.ceil(total / PAGE) + 0.5 * (total > PAGE)
-    lines, used = [[]], 0.0
-    for block in blocks:
-        if lines[-1] and used + _cell_width(block) > min(target, PAGE) + 0.01:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(block)
-        used += _cell_width(block)
-    return lines
-
-
-def _levels(lines, skips):
-    """Which level above the boxes each arc takes, so that no two run on top of each other."""
-    order = [(row, cell["name"]) for row, line in enumerate(lines) for cell in line]
-    position = {name: index for index, (_, name) in enumerate(order)}
-    row = {name: row for row, name in order}
-    levels, taken = {}, []
-    for start, end in sorted(skips, key=lambda skip: position[skip[1]] - position[skip[0]]):
-        low, high, level = position[start], position[end], 0
-        if row[start] == row[end]:
-            while any(level == t and low < h and high > g for t, g, h in taken):
-                level += 1
-            taken.append((level, low, high))
-        levels[start, end] = level
-    return levels
-
-
-def _draw_block(axes, block, place, floor):
-    x, y, width, height, _ = place
-    _, fill, hatch, _ = KINDS[block["kind"]]
-    corner = (x - width / 2, y - height / 2)
-    axes.add_patch(Rectangle(corner, width, height, facecolor=fill, edgecolor=INK, hatch=hatch))
-    axes.text(x, floor - 0.05, block["name"], ha="center", va="top", fontsize=8.5)
-    axes.text(x, floor - 0.22, _sides(block), ha="center", va="top", fontsize=7.5, color="#444444")
-
-
-def _arrow(axes, start, end, color=INK, style="-", bend="arc3"):
-    options = {"connectionstyle": bend, "arrowstyle": "-|>", "mutation_scale": 8}
-    axes.add_patch(
-        FancyArrowPatch(
-            start, end, linestyle=style, color=color, shrinkA=1, shrinkB=1, linewidth=0.9, **options
-        )
-    )
-
-
-def _follow(axes, start, end):
-    """An arrow to the next box; on to the next line when the box is there."""
-    right, left = start[0] + start[2] / 2, end[0] - end[2] / 2
-    if start[4] == end[4]:
-        _arrow(axes, (right, start[1]), (left, end[1]))
-    else:
-        _arrow(axes, (right, start[1]), (right + 0.26, start[1]))
-        _arrow(axes, (left - 0.26, end[1]), (left, end[1]))
-
-
-def _draw_skips(axes, levels, places, tall):
-    letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    for (start, end), level in levels.items():
-        (x1, y1, _, h1, row1), (x2, y2, _, h2, row2) = places[start], places[end]
-        roof = y1 + tall / 2 + 0.08 + LEVEL * level
-        if row1 == row2:
-            axes.plot([x1, x1, x2], [y1 + h1 / 2, roof, roof], color=BLUE, linewidth=0.9)
-            _arrow(axes, (x2, roof + 0.01), (x2, y2 + h2 / 2), color=BLUE)
-            continue
-        letter = next(letters, "*")
-        for x, y, height in [(x1, y1, h1), (x2, y2, h2)]:
-            where = {"xy": (x, y + height / 2), "xytext": (x, y + height / 2 + 0.2)}
-            toward = "<-" if y == y1 else "->"
-            line = {"arrowstyle": toward, "color": BLUE, "shrinkA": 0, "shrinkB": 0}
-            axes.annotate(letter, **where, fontsize=7.5, ha="center", arrowprops=line, color=BLUE)
-
-
 def _legend_width(kind):
     return 0.5 + 0.072 * len(KINDS[kind][0])
 
 
-def _legend(axes, kinds):
-    left = 0.25
-    for kind in kinds:
-        label, fill, hatch, _ = KINDS[kind]
-        looks = {"facecolor": fill, "edgecolor": INK, "hatch": hatch}
-        axes.add_patch(Rectangle((left, 0.12), 0.2, 0.13, **looks))
-        axes.text(left + 0.27, 0.18, label, fontsize=8, va="center")
-        left += _legend_width(kind)
+def _fill(kind):
+    return {"facecolor": KINDS[kind][1], "edgecolor": INK, "hatch": KINDS[kind][2]}
+
+
+def _levels(arcs):
+    """Which level above the boxes each arc takes, so that no two run on top of each other."""
+    levels = {}
+    for low, high in sorted(arcs, key=lambda arc: arc[1] - arc[0]):
+        over = {level for (start, end), level in levels.items() if low < end and high > start}
+        levels[low, high] = min(set(range(len(arcs))) - over)
+    return levels
+
+
+def _arrow(axes, start, end, color=INK, style="-", bend="arc3"):
+    head = {"connectionstyle": bend, "arrowstyle": "-|>", "mutation_scale": 8}
+    line = {"linestyle": style, "color": color, "linewidth": 0.9, "shrinkA": 1, "shrinkB": 1}
+    axes.add_patch(FancyArrowPatch(start, end, **head, **line))
 
 
 def _note(axes, x, y, text, fill):
     """A rounded box with words, centred at x, y; gives (x, y, width, height)."""
     lines = text.split("\n")
     width, height = 0.082 * max(map(len, lines)) + 0.22, 0.17 * len(lines) + 0.24
-    corner = (x - width / 2, y - height / 2)
-    style = "round,pad=0,rounding_size=0.06"
-    axes.add_patch(
-        FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=fill, edgecolor=INK)
-    )
+    looks = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": fill, "edgecolor": INK}
+    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **looks))
     axes.text(x, y, text, ha="center", va="center", fontsize=9)
     return x, y, width, height
 

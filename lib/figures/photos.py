@@ -1,6 +1,7 @@
-"""Photos in rows and columns, with words beside, above and beneath; CIELAB's channels.
+"""Photos in a table, with words beside, above and beneath; and a photo taken apart.
 
-A photo is (H, W, 3), uint8 or float in [0, 1], or lightness (H, W) or (H, W, 1) in 0..100.
+Called through `lib.figures`. A photo is (H, W, 3), uint8 or float in [0, 1], or lightness (H, W) or
+(H, W, 1) in 0..100.
 """
 
 import textwrap
@@ -13,15 +14,16 @@ from PIL import Image, PngImagePlugin
 from scipy import ndimage
 
 from lib import lab
-from lib.figures.style import INK, WIDTH, blank, label, page, printable, styled
+from lib.figures.style import INK, WIDTH, blank, label, page, readable, styled
 from lib.files import replacing
 
 AB_LIMIT = 60.0  # CIELAB units at the ends of the maps of a and b: few photos go beyond
-SHOWN_L = 65.0  # L at which a and b are shown alone, without the photo's lightness
-LOOKS = 8  # steps of NoGAN's joint phase that are shown
-MARKED_SIDE = 240  # pixels, least longer side of a photo with scribbles drawn on it
-DOT = 0.022  # radius of a scribble of one pixel, as a share of the longer side
+SHOWN_L = 65.0  # L at which a and b are shown alone
 SLIDER_SIDE = 320  # pixels, longest side of a slider's photos
+LOOKS = 8  # steps of NoGAN's joint phase that are shown
+PICKED = 2  # photos that are shown of the best, of the median, and of the worst
+SIDE = 240  # pixels, least longer side of a photo with scribbles drawn on it
+DOT = 0.022  # radius of a scribble of one pixel, as a share of the longer side
 GREEN_RED = LinearSegmentedColormap.from_list("a", ["#00735C", "#F7F7F7", "#B3003C"])
 BLUE_YELLOW = LinearSegmentedColormap.from_list("b", ["#2B4C9B", "#F7F7F7", "#8F7200"])
 
@@ -34,18 +36,15 @@ def save_slider(folder, photo, model, gray, colored, group="slider"):
     Photos of more than 320 pixels a side are made smaller. Returns the two paths,
     <group>/<photo>-before.png and <group>/<photo>-after-<model>.png.
     """
-    if group not in ("slider", "failures"):
-        raise ValueError(f"group: expected slider or failures, got {group}")
-    stem = Path(photo).stem
-    before, after = f"{stem}-before.png", f"{stem}-after-{model}.png"
-    words = {before: f"{stem} in grey", after: f"{stem} coloured by {label(model)}"}
-    paths = []
-    for (name, alt), image in zip(words.items(), [gray, colored], strict=True):
-        rgb = rgb_of(image, "gray and colored")
-        levels = rgb if rgb.dtype == np.uint8 else np.rint(rgb * 255).astype(np.uint8)
-        picture, chunks = Image.fromarray(levels), PngImagePlugin.PngInfo()
+    stem, paths = Path(photo).stem, []
+    before = f"{stem}-before.png", gray, "in grey"
+    after = f"{stem}-after-{model}.png", colored, f"coloured by {label(model)}"
+    for name, image, words in (before, after):
+        rgb = _rgb(image, "gray and colored")
+        rgb = rgb if rgb.dtype == np.uint8 else np.rint(rgb * 255).astype(np.uint8)
+        picture, chunks = Image.fromarray(rgb), PngImagePlugin.PngInfo()
         picture.thumbnail((SLIDER_SIDE, SLIDER_SIDE))
-        chunks.add_text("Description", printable(alt))
+        chunks.add_text("Description", readable(f"{stem} {words}"))
         paths.append(Path(folder) / group / name)
         with replacing(paths[-1]) as temporary:
             picture.save(temporary, "PNG", pnginfo=chunks, optimize=True)
@@ -54,12 +53,13 @@ def save_slider(folder, photo, model, gray, colored, group="slider"):
 
 @styled
 def gray_sample(lightness):
-    """Figure 1: one grey photo, `lightness` (H, W, 1) in 0..100, with its scale."""
-    if lightness.ndim != 3 or lightness.shape[-1] != 1:
-        raise ValueError(f"lightness: expected (H, W, 1), got {lightness.shape}")
+    """Figure 1: one grey photo, `lightness` (H, W) or (H, W, 1) in 0..100, with its scale."""
+    lightness = np.asarray(lightness, np.float32)
+    if lightness.ndim not in (2, 3) or (lightness.ndim == 3 and lightness.shape[-1] != 1):
+        raise ValueError(f"lightness: expected (H, W) or (H, W, 1), got {lightness.shape}")
     figure = blank(4.6, 3.8)
     axes = figure.add_subplot()
-    axes.imshow(lightness, cmap="gray", vmin=0, vmax=100)
+    axes.imshow(lightness.reshape(lightness.shape[:2]), cmap="gray", vmin=0, vmax=100)
     axes.set_axis_off()
     bar = figure.colorbar(axes.images[0], ax=axes, shrink=0.85, ticks=[0, 25, 50, 75, 100])
     bar.set_label("lightness L (CIELAB, 0 to 100)")
@@ -70,16 +70,14 @@ def gray_sample(lightness):
 def photo_grid(rgb, titles=None, columns=6):
     """Figure 2, and examples with their reasons: photos in rows, each with a title beneath.
 
-    The photos of `rgb` may differ in size; of `titles`, one a photo, long ones are broken into
-    lines.
+    `rgb` is a sequence of photos, which may differ in size; `titles` are one a photo, and long ones
+    are broken into lines.
     """
-    photos = photos_of(rgb, "rgb")
-    titles = _captions(titles, len(photos), "titles")
-    rows, words = (
-        [items[start : start + columns] for start in range(0, len(photos), columns)]
-        for items in (photos, titles)
-    )
-    return montage(rows, under=words)
+    photos = _photos(rgb, "rgb")
+    _check_captions(titles, len(photos))
+    starts = range(0, len(photos), columns)
+    under = titles and [titles[start : start + columns] for start in starts]
+    return _montage([photos[start : start + columns] for start in starts], under=under)
 
 
 def photo_row(rgb, captions=None):
@@ -91,32 +89,27 @@ def photo_row(rgb, captions=None):
 def colorization_grid(gray, truth, predictions, captions=None):
     """Figure 6: rows are grey, truth and each model; columns are photos.
 
-    Parameters
-    ----------
-    gray : array (N, H, W, 1) lightness in 0..100, or (N, H, W, 3) RGB
-    truth : array (N, H, W, 3)
-    predictions : dict of row name or words -> array (N, H, W, 3)
-    captions : sequence of str, optional
-        One a column, beneath it.
+    `gray` and `truth` are N photos, `predictions` a dict of row name or words -> N photos;
+    `captions` are one a column, beneath it.
     """
     rows = {"Grey input": gray, "Truth": truth}
     rows |= {label(name): rgb for name, rgb in predictions.items()}
-    photos = [photos_of(images, name) for name, images in rows.items()]
+    photos = [_photos(images, name) for name, images in rows.items()]
     for name, images in zip(rows, photos, strict=True):
         if len(images) != len(photos[0]):
             raise ValueError(f"{name}: expected {len(photos[0])} photos, got {len(images)}")
-    captions = _captions(captions, len(photos[0]), "captions")
-    return montage(photos, left=list(rows), under=[None] * (len(rows) - 1) + [captions])
+    _check_captions(captions, len(photos[0]))
+    return _montage(photos, left=list(rows), under=[None] * (len(rows) - 1) + [captions])
 
 
-def pick(values, count=2):
-    """Which photos to show, by rule: dict of "best", "median", "worst" to `count` row numbers each.
+def pick(values):
+    """Which photos to show, by rule: dict of "best", "median", "worst" to two row numbers each.
 
     Of `values` (N,), lower is better; ties keep their order. With few photos the groups shrink, and
     no photo is in two of them.
     """
     order = np.argsort(np.asarray(values), kind="stable")
-    count = max(1, min(count, len(order) // 3))
+    count = max(1, min(PICKED, len(order) // 3))
     middle = (len(order) - count) // 2
     starts = {"best": 0, "median": middle, "worst": len(order) - count}
     return {name: order[start : start + count] for name, start in starts.items()}
@@ -126,17 +119,46 @@ def pick(values, count=2):
 def worst_best(truth, predicted, values):
     """Best, median and worst photos of one model, chosen by `pick` and not by taste.
 
-    `truth` and `predicted` are (N, H, W, 3), `values` (N,) their RMSE of ab; N is 3 or more.
+    `truth` and `predicted` are arrays (N, H, W, 3), `values` (N,) their RMSE of ab.
     """
     if not len(truth) == len(predicted) == len(values) or len(values) < 3:
         sizes = (len(truth), len(predicted), len(values))
         raise ValueError(f"values: expected as many as photos, and 3 or more, got {sizes}")
     groups = pick(values)
     rows = np.concatenate(list(groups.values()))
-    photos = [photos_of([images[row] for row in rows], "photos") for images in (truth, predicted)]
+    photos = [_photos([images[row] for row in rows], "photos") for images in (truth, predicted)]
     above = [name for name, group in groups.items() for _ in group]
-    words = [f"RMSE of ab {values[row]:.1f}" for row in rows]
-    return montage(photos, left=["Truth", "Predicted"], above=above, under=[None, words])
+    under = [None, [f"RMSE of ab {values[row]:.1f}" for row in rows]]
+    return _montage(photos, left=["Truth", "Predicted"], above=above, under=under)
+
+
+@styled
+def looks(rows, steps, chosen):
+    """NoGAN's joint phase to look at: the same photos at several steps, the kept step in a frame.
+
+    `rows` has a strip of photos side by side, (H, W, 3), for each of `steps`; `chosen` is the step
+    that the rule keeps, one of them.
+    """
+    strips = _photos(rows, "rows")
+    if len(strips) != len(steps) or chosen not in steps:
+        raise ValueError(f"steps: expected {len(strips)}, {chosen} among them, got {steps}")
+    wide, left = WIDTH - 1.75, 1.65
+    high = wide * strips[0].shape[0] / strips[0].shape[1]
+    picked = _evenly(len(steps), list(steps).index(chosen))
+    height = len(picked) * (high + 0.14) + 0.1
+    axes = page(WIDTH, height)
+    for number, place in enumerate(picked):
+        y, step = height + 0.04 - (number + 1) * (high + 0.14), steps[place]
+        kept = step == chosen
+        _show(axes, strips[place], left, y, wide, high)
+        words = f"step {step:,}" + ("\nkept by\nthe rule  ►" if kept else "")
+        words += "\nthe start" if step == 0 else ""
+        weight = "bold" if kept else "normal"
+        axes.text(left - 0.12, y + high / 2, words, ha="right", va="center", fontweight=weight)
+        if kept:
+            frame = {"fc": "none", "ec": INK, "lw": 3, "clip_on": False}
+            axes.add_patch(Rectangle((left - 0.03, y - 0.03), wide + 0.06, high + 0.06, **frame))
+    return axes.figure
 
 
 @styled
@@ -146,28 +168,27 @@ def lab_channels(rgb):
     Above: L, a and b as numbers; a from green to red, b from blue to yellow, with the same limits
     for every photo. Below: each channel alone as the colour that it stands for, a and b at L = 65.
     """
-    rgb = rgb_of(rgb, "rgb")
-    values = lab.rgb_to_lab(rgb)
-    at_shown_l = values.copy()
-    at_shown_l[..., 0] = SHOWN_L
+    values = lab.rgb_to_lab(_rgb(rgb, "rgb"))
     figure = blank(WIDTH, 4.4)
     panels = figure.subplots(2, 4)
-    panels[0, 0].imshow(rgb)
-    panels[0, 0].set_title("photo")
-    panels[1, 0].imshow(lab.lab_to_rgb(at_shown_l))
-    panels[1, 0].set_title("a and b at L = 65")
-    maps = [("L, lightness", "gray", 0, 100), ("a, green to red", GREEN_RED, -AB_LIMIT, AB_LIMIT)]
-    maps.append(("b, blue to yellow", BLUE_YELLOW, -AB_LIMIT, AB_LIMIT))
-    for channel, (title, colors, low, high) in enumerate(maps):
-        axes, below = panels[:, channel + 1]
-        shown = axes.imshow(values[..., channel], cmap=colors, vmin=low, vmax=high)
+    limits = {"vmin": -AB_LIMIT, "vmax": AB_LIMIT}
+    maps = [("L, lightness", "gray", {"vmin": 0, "vmax": 100}, "neither")]
+    maps += [("a, green to red", GREEN_RED, limits, "both")]
+    maps += [("b, blue to yellow", BLUE_YELLOW, limits, "both")]
+    for channel, (title, colors, ends, extend) in enumerate(maps):
+        axes = panels[0, channel + 1]
+        shown = axes.imshow(values[..., channel], cmap=colors, **ends)
         axes.set_title(title)
-        ends = "both" if channel else "neither"
-        bar = figure.colorbar(shown, ax=axes, location="bottom", extend=ends, aspect=18)
+        bar = figure.colorbar(shown, ax=axes, location="bottom", extend=extend, aspect=18)
         bar.set_label("CIELAB units")
-        alone = np.where(np.arange(3) == channel, values, [SHOWN_L if channel else 0.0, 0.0, 0.0])
-        below.imshow(lab.lab_to_rgb(alone))
-        below.set_title(f"{title[0]} alone" + (", L = 65" if channel else ""))
+    panels[0, 0].imshow(_rgb(rgb, "rgb"))
+    panels[0, 0].set_title("photo")
+    alone = {"a and b at L = 65": [0, 1, 1], "L alone": [1, 0, 0]}
+    alone |= {"a alone, L = 65": [0, 1, 0], "b alone, L = 65": [0, 0, 1]}
+    for axes, (title, kept) in zip(panels[1], alone.items(), strict=True):
+        flat = SHOWN_L * np.float32([1 - kept[0], 0, 0])
+        axes.imshow(lab.lab_to_rgb(values * np.float32(kept) + flat))
+        axes.set_title(title)
     for axes in panels.flat:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
@@ -177,134 +198,91 @@ def lab_channels(rgb):
 def mark(lightness, given, ab):
     """A grey photo, enlarged, with its scribbles as discs of their colours, ringed in white.
 
-    Parameters
-    ----------
-    lightness : array (H, W, 1)
-        L in 0..100.
-    given : array (H, W) of bool
-    ab : array (H, W, 2)
-        CIELAB units, used where `given`; shown at L = 65.
-
-    Returns
-    -------
-    array (kH, kW, 3), float32 in [0, 1]
-        The least whole k that makes the longer side 240 pixels or more.
+    Of L (H, W, 1), `given` (H, W) of bool, and `ab` (H, W, 2) in CIELAB units, which is shown at
+    L = 65: (kH, kW, 3), float32 in [0, 1], with the least k for 240 pixels on the longer side.
     """
     lightness, given = np.asarray(lightness), np.asarray(given)
-    if lightness.shape != (*given.shape, 1):
+    if lightness.ndim != 3 or given.shape != lightness.shape[:2]:
         shapes = f"{lightness.shape} and {given.shape}"
         raise ValueError(f"lightness, given: expected (H, W, 1) and (H, W), got {shapes}")
-    times = -(-MARKED_SIDE // max(given.shape))
-    photo = rgb_of(lightness, "lightness").repeat(times, axis=0).repeat(times, axis=1)
+    times = -(-SIDE // max(given.shape))
+    photo = _rgb(lightness, "lightness").repeat(times, axis=0).repeat(times, axis=1)
     if not given.any():
         return photo
     colors = np.concatenate([np.full((*given.shape, 1), SHOWN_L), np.asarray(ab)], axis=-1)
-    colors = lab.lab_to_rgb(colors)
     centers = np.ones(photo.shape[:2], bool)
     rows, columns = (places * times + times // 2 for places in np.nonzero(given))
     centers[rows, columns] = False
     distance, nearest = ndimage.distance_transform_edt(centers, return_indices=True)
     radius = DOT * max(photo.shape)
-    chosen = colors[nearest[0] // times, nearest[1] // times]
+    chosen = lab.lab_to_rgb(colors)[nearest[0] // times, nearest[1] // times]
     for edge, paint in ((1.4 * radius, 1.0), (radius, chosen)):
         cover = np.clip(edge + 0.5 - distance, 0, 1)[..., None]
         photo = (1 - cover) * photo + cover * paint
     return photo.astype(np.float32)
 
 
-@styled
-def looks(rows, steps, chosen):
-    """NoGAN's joint phase to look at: the same photos at several steps, the kept step in a frame.
-
-    Parameters
-    ----------
-    rows : sequence of uint8 arrays (H, W, 3)
-        A strip of photos side by side for each step, all of one size.
-    steps : sequence of int
-        Rising, as many as strips.
-    chosen : int
-        The step that the rule keeps, one of `steps`.
-
-    """
-    strips = photos_of(rows, "rows")
-    picked = _evenly(len(steps), steps.index(chosen))
-    wide, left = WIDTH - 1.75, 1.65
-    high = wide * strips[0].shape[0] / strips[0].shape[1]
-    axes = page(WIDTH, len(picked) * (high + 0.14) + 0.1)
-    for number, place in enumerate(picked):
-        y, kept = 0.1 + number * (high + 0.14), steps[place] == chosen
-        axes.imshow(strips[place], extent=(left, left + wide, y + high, y), aspect="auto")
-        words = f"step {steps[place]:,}" + ("\nkept by\nthe rule  ►" if kept else "")
-        words += "\nthe start" if steps[place] == 0 else ""
-        weight = "bold" if kept else "normal"
-        axes.text(left - 0.12, y + high / 2, words, ha="right", va="center", fontweight=weight)
-        if kept:
-            frame = {"fc": "none", "ec": INK, "lw": 3, "clip_on": False}
-            axes.add_patch(Rectangle((left - 0.03, y - 0.03), wide + 0.06, high + 0.06, **frame))
-    return axes.figure
-
-
-def montage(rows, left=None, above=None, under=None):
+def _montage(rows, left=None, above=None, under=None):
     """Photos in a table on one pair of axes: words left of rows, above columns, beneath photos."""
     columns = max(map(len, rows))
-    side = min(1.45, (WIDTH - (1.1 if left else 0.2)) / columns)
-    wrapped = [[_wrap(word, side) for word in words or []] for words in under or [[]] * len(rows)]
-    lines = [max([word.count("\n") + 1 for word in words if word], default=0) for words in wrapped]
-    deep = [0.06 + 0.14 * count for count in lines]  # inches of words beneath each row
-    y, x0 = 0.2 if above else 0.0, 1.1 if left else 0.1
-    axes = page(x0 + columns * side + 0.1, y + len(rows) * side + sum(deep))
-    for number, photos in enumerate(rows):
+    x0, top = 1.1 if left else 0.1, 0.2 if above else 0.0
+    side = min(1.45, (WIDTH - x0 - 0.1) / columns)
+    wrapped = [[_wrap(word, side) for word in words or []] for words in under or [None] * len(rows)]
+    deep = [0.06 + 0.14 * max([w.count("\n") + 1 for w in words], default=0) for words in wrapped]
+    height = top + len(rows) * side + sum(deep)
+    axes = page(x0 + columns * side + 0.1, height)
+    for column, word in enumerate(above or []):
+        if word not in above[:column]:
+            axes.text(x0 + column * side + 0.03, height - 0.02, word, va="top", fontweight="bold")
+    y = height - top
+    for number, (photos, captions) in enumerate(zip(rows, wrapped, strict=True)):
+        y -= side
         for column, photo in enumerate(photos):
-            x, shape = x0 + column * side, np.array(photo.shape[1::-1])
-            wide, high = 0.95 * side * shape / shape.max()
-            x1, y1 = x + (side - wide) / 2, y + (0.97 * side - high) / 2
-            axes.imshow(photo, extent=(x1, x1 + wide, y1 + high, y1), aspect="auto")
-            if number == 0 and above and above[column] not in above[:column]:
-                axes.text(x + 0.03, 0.02, above[column], va="top", fontweight="bold")
-            if column < len(wrapped[number]):
-                place = (x + side / 2, y + side)
-                axes.text(*place, wrapped[number][column], ha="center", va="top", fontsize=7.5)
+            high, wide = 0.95 * side * np.array(photo.shape[:2]) / max(photo.shape[:2])
+            x = x0 + column * side + (side - wide) / 2
+            _show(axes, photo, x, y + 0.03 * side + (0.97 * side - high) / 2, wide, high)
+        for column, words in enumerate(captions):
+            place = x0 + (column + 0.5) * side, y
+            axes.text(*place, words, ha="center", va="top", fontsize=7.5)
         if left:
             words = _wrap(left[number], 1.0, 0.078)
             axes.text(x0 - 0.08, y + side / 2, words, ha="right", va="center")
-        y += side + deep[number]
+        y -= deep[number]
     return axes.figure
 
 
-def photos_of(images, name):
-    photos = [rgb_of(image, name) for image in images]
+def _show(axes, photo, x, y, width, height):
+    axes.imshow(photo, extent=(x, x + width, y, y + height), aspect="auto")
+
+
+def _photos(images, name):
+    photos = [_rgb(image, name) for image in images]
     if not photos:
         raise ValueError(f"{name}: expected at least one photo, got none")
     return photos
 
 
-def rgb_of(image, name):
+def _rgb(image, name):
     """One photo as RGB, uint8 or float in [0, 1]; lightness 0..100 becomes the grey of that L."""
     image = np.asarray(image)
     if image.ndim == 2 or (image.ndim == 3 and image.shape[-1] == 1):
-        gray = np.zeros((*image.shape[:2], 3), np.float32)
-        gray[..., 0] = image.reshape(image.shape[:2])
-        return lab.lab_to_rgb(gray)
+        lightness = image.reshape(*image.shape[:2], 1)
+        return lab.lab_to_rgb(lightness * np.float32([1, 0, 0]))
     if image.ndim != 3 or image.shape[-1] != 3:
-        raise ValueError(
-            f"{name}: expected photos (H, W, 3) or lightness (H, W, 1), got {image.shape}"
-        )
+        expected = "photos (H, W, 3) or lightness (H, W, 1)"
+        raise ValueError(f"{name}: expected {expected}, got {image.shape}")
     return image if image.dtype == np.uint8 else np.clip(image, 0, 1).astype(np.float32)
 
 
-def _captions(captions, count, name):
-    if captions is None:
-        return [None] * count
-    if len(captions) != count:
-        raise ValueError(f"{name}: expected {count}, one a photo, got {len(captions)}")
-    return list(captions)
+def _check_captions(captions, count):
+    if captions is not None and len(captions) != count:
+        raise ValueError(f"captions: expected {count}, one a photo, got {len(captions)}")
 
 
 def _wrap(text, inches, letter=0.062):
     """Text broken into lines of that width; `letter` is the width of one, at 7.5 points."""
-    lines = [
-        textwrap.wrap(line, max(8, int(inches / letter))) for line in str(text or "").split("\n")
-    ]
+    width = max(8, int(inches / letter))
+    lines = [textwrap.wrap(line, width) for line in readable(text).split("\n")]
     return "\n".join(part for line in lines for part in line)
 
 

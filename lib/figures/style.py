@@ -1,28 +1,22 @@
 """What all figures share: colours, names, the figure itself, and how it is kept.
 
 Okabe and Ito's colours, which colour-blind readers tell apart, and never colour alone: markers,
-line styles and words say the same. Nothing here knows what is drawn.
+line styles and words say the same.
 
-References
-----------
-Okabe, Ito (2008), Color universal design.
+Reference: Okabe, Ito (2008), Color universal design.
 """
 
 import functools
 import io
-import math
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.ticker import NullFormatter
 
 from lib import models
 from lib.files import replacing
 
 DPI = 120  # dots an inch of every PNG
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
 BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
@@ -46,7 +40,7 @@ ROWS = {  # row of a table, in the order of every table and chart: (label, group
     "welsh": ("Welsh: an example", "classical"),
     "levin": ("Levin: scribbles", "hint"),
     **{
-        name: (network.label, "nogan" if network.notebook == "06" else "network")
+        name: (network.label, "nogan" if name in ("generator", "gan") else "network")
         for name, network in models.NETWORKS.items()
     },
     "oracle_mean": ("Best possible: mean colour", "oracle"),
@@ -54,19 +48,19 @@ ROWS = {  # row of a table, in the order of every table and chart: (label, group
     "truth": ("The true photos", "oracle"),
     "critic": ("Critic", "other"),  # not a row: it colours nothing
 }
-LOOKS = [  # of lines in curves: colour, line style, marker
-    (BLUE, "-", "o"),
-    (ORANGE, (0, (5, 1.5)), "s"),
-    (PINK, (0, (3, 1, 1, 1)), "D"),
-    (GREEN, (0, (1, 1)), "v"),
-    (RED, (0, (6, 1, 1, 1, 1, 1)), "^"),
-    (BLACK, "-", "P"),
-]
-LINES = dict(zip(NETWORKS, LOOKS, strict=True))
+LINES = {  # line of a model in curves: (colour, line style, marker)
+    "cnn": (BLUE, "-", "o"),
+    "autoencoder": (ORANGE, (0, (5, 1.5)), "s"),
+    "xception": (PINK, (0, (3, 1, 1, 1)), "D"),
+    "xception_skips": (GREEN, (0, (1, 1)), "v"),
+    "generator": (RED, (0, (6, 1, 1, 1, 1, 1)), "^"),
+    "gan": (BLACK, "-", "P"),
+}
 STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
     "font.size": 9.0,
+    "text.parse_math": False,  # a dollar in the name of a photo is a dollar
     "axes.titlesize": 10.0,
     "axes.titlelocation": "left",
     "axes.labelsize": 9.0,
@@ -74,12 +68,10 @@ STYLE = {
     "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.grid": False,
     "axes.axisbelow": True,
     "grid.color": "#E2E2E2",
     "grid.linewidth": 0.7,
     "text.color": INK,
-    "text.parse_math": False,  # a name with dollar signs is a name
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": 8.5,
@@ -98,7 +90,9 @@ class StudyFigure(Figure):
     """A figure that a notebook can show without pyplot."""
 
     def _repr_png_(self):
-        return png_bytes(self)
+        memory = io.BytesIO()
+        _write(self, memory)
+        return memory.getvalue()
 
 
 def styled(draw):
@@ -108,8 +102,6 @@ def styled(draw):
     def drawn(*values, **options):
         with matplotlib.rc_context(STYLE):
             figure = draw(*values, **options)
-            for text in figure.findobj(Text):
-                text.set_text(printable(text.get_text()))
             figure.draw_without_rendering()  # ticks are made at drawing: make them in this style
         return figure
 
@@ -122,70 +114,47 @@ def blank(width=WIDTH, height=3.0):
 
 
 def page(width, height):
-    """Axes that fill a new figure: one unit an inch, y from the top, photos placed by `extent`."""
-    figure = StudyFigure(figsize=(width, height))
-    axes = figure.add_axes([0, 0, 1, 1], aspect="auto")
-    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    """Axes that fill a new figure of that size, one unit an inch, y upwards."""
+    figure = blank(width, height)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes([0, 0, 1, 1])
+    axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
     return axes
-
-
-def printable(text):
-    """`text` with a question mark for what is no character, as in names that are not UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def label_powers(axis):
-    """Label a logarithmic axis 10⁻¹, 10⁰, 10¹ and so on, without mathtext."""
-    axis.set_major_formatter(lambda value, _: "10" + f"{math.log10(value):.0f}".translate(RAISED))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def png_bytes(figure, **metadata):
-    """A figure as PNG bytes; the keywords become text chunks."""
-    memory = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(memory, format="png", dpi=DPI, metadata={"Software": None, **metadata})
-    return memory.getvalue()
 
 
 def save(figure, path, alt):
     """Write a figure as PNG, whole or not at all.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : path
-        Ends in .png; its folder is made.
-    alt : str
-        What the figure shows, for who cannot see it: kept in the PNG's text chunk "Description".
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    ValueError
-        If `alt` is empty or `path` does not end in .png.
+    `path` ends in .png, and its folder is made. `alt` says what the figure shows, for who cannot
+    see it: it is kept in the PNG's text chunk "Description", and ValueError raised if it is empty.
+    Returns the path.
     """
-    path = Path(path)
     if not str(alt or "").strip():
         raise ValueError("alt: expected words for who cannot see the figure, got none")
-    if path.suffix != ".png":
-        raise ValueError(f"path: expected a name that ends in .png, got {path.name}")
     with replacing(path) as temporary:
-        temporary.write_bytes(png_bytes(figure, Description=printable(alt.strip())))
-    return path
+        _write(figure, temporary, Description=readable(alt).strip())
+    return Path(path)
+
+
+def readable(text):
+    """`text` with "?" for what is no character: bytes of a file's name in no known encoding."""
+    return str(text or "").encode("utf-8", "replace").decode()
+
+
+def _write(figure, target, **metadata):
+    """A figure as PNG into a file; the keywords become text chunks."""
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(target, format="png", dpi=DPI, metadata={"Software": None, **metadata})
 
 
 def label(model):
-    """Name of a model or baseline for readers."""
+    """Name of a row of the table for readers."""
     return ROWS.get(model, (model, "other"))[0]
 
 
 def group(model):
-    """Label, colour and marker of a model's group."""
+    """Label, colour and marker of a row's group."""
     return GROUPS[ROWS.get(model, (model, "other"))[1]]
 
 

@@ -1,5 +1,6 @@
 """Photo files of all kinds: bit depth, orientation, profiles, metadata, comparisons."""
 
+import functools
 import io
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def test_photos_are_turned_upright_and_keep_their_exif(tmp_path, orientation):
     assert Image.open(tmp_path / "deep.png").getexif()[0x010F] == "Maker"
 
 
+@functools.cache  # a profile holds the second it was made
 def foreign_profile():
     """sRGB with red and blue swapped."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -80,7 +80,7 @@ def test_large_networks_are_cut_into_files_that_belong_together(tmp_path, monkey
     assert len(files) > 2 and set(files) == set(tmp_path.glob("released*.npz"))
     assert difference(network, released.read(files[0])) < 0.05
     files[-1].unlink()
-    with pytest.raises(ValueError, match="expected 52 weights, got"):
+    with pytest.raises(ValueError, match="expected 66 weights, got"):
         released.read(files[0])
     with pytest.raises(FileNotFoundError, match="no released network"):
         released.read(tmp_path / "none" / "released.npz")
