@@ -85,11 +85,13 @@ def find_model(results, study=None, name=None):
     for given in (study, name):
         if given is not None and given != Path(given).name:
             raise UsageError(f"expected the name of a folder in results, got {given!r}")
-    with quiet_startup():
-        from lib.models import NETWORKS
-
     files = ("model.keras", RELEASED) if study else (RELEASED, "model.keras")
-    for network in (name,) if name else reversed(NETWORKS):
+    networks = (name,) if name else ()
+    if not name and any(path.name in files for path in folder.glob("*/*")):
+        with quiet_startup():
+            from lib.models import NETWORKS
+        networks = reversed(NETWORKS)
+    for network in networks:
         for file in files:
             if (folder / network / file).is_file():
                 return folder / network / file

@@ -514,8 +514,8 @@ def test_one_name_builds_that_report_and_several_the_comparison(root, ran, capsy
 def test_every_trained_network_of_a_study_is_released(root, ran, capsys, monkeypatch):
     again(root, ran)
     released = []
-    models = types.SimpleNamespace(release=released.append)
-    monkeypatch.setitem(sys.modules, "lib.models", models)
+    writer = types.SimpleNamespace(write=released.append)
+    monkeypatch.setitem(sys.modules, "lib.colorize.released", writer)
     assert study.main(["release", "quick"], root) == 0
     assert released == [root / "results/quick/cnn"]
     assert capsys.readouterr().out == "released: results/quick/cnn\n"
