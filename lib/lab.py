@@ -22,9 +22,12 @@ RGB_TO_XYZ = np.array(
     ]
 )
 WHITE = RGB_TO_XYZ.sum(axis=1)  # XYZ of D65 as the matrix has it, so that grey has no chroma at all
+LINEAR_TO_XYZ = RGB_TO_XYZ / WHITE[:, None]
+XYZ_TO_LINEAR = np.linalg.inv(LINEAR_TO_XYZ)
 DELTA = 6 / 29  # f of CIELAB is a cube root above DELTA^3 of the white point, a line below
 # L = 116 f(Y), a = 500 (f(X) - f(Y)), b = 200 (f(Y) - f(Z)), where f is that of CIE 15 minus 4/29.
 F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
+LAB_TO_F = np.linalg.inv(F_TO_LAB)
 
 L_HALF = 50.0  # lightness_scaled = L / 50 - 1, in [-1, 1]
 AB_SCALE = 110.0  # ab_scaled = ab / 110, in about [-1, 1]: sRGB reaches -108 in b
@@ -67,12 +70,12 @@ def linear_to_rgb(linear):
 
 def linear_to_xyz(linear):
     """Linear light (..., 3) to XYZ (..., 3), each as a share of the white point's."""
-    return _times(linear, RGB_TO_XYZ / WHITE[:, None])
+    return _times(linear, LINEAR_TO_XYZ)
 
 
 def xyz_to_linear(xyz):
     """XYZ (..., 3) as shares of the white point's to linear light (..., 3), not clipped."""
-    return _times(xyz, np.linalg.inv(RGB_TO_XYZ / WHITE[:, None]))
+    return _times(xyz, XYZ_TO_LINEAR)
 
 
 def xyz_to_lab(xyz):
@@ -85,7 +88,7 @@ def xyz_to_lab(xyz):
 def lab_to_xyz(lab):
     """CIELAB (..., 3) to XYZ (..., 3) as `xyz_to_lab` takes it."""
     xp, lab = _checked(lab, 3, "lab")
-    f = _times(_float32(lab, xp), np.linalg.inv(F_TO_LAB)) + 4 / 29
+    f = _times(_float32(lab, xp), LAB_TO_F) + 4 / 29
     return xp.where(f > DELTA, f * f * f, 3 * DELTA**2 * (f - 4 / 29))
 
 

@@ -1,6 +1,10 @@
 """The command line: `python -m lib.colorize`, see `lib.colorize.command`."""
 
-from lib.colorize.command import run
+import signal
+import sys
+
+from lib.colorize.command import main
 
 if __name__ == "__main__":
-    run()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
+    sys.exit(main())

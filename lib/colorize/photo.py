@@ -1,4 +1,4 @@
-"""Colour any photo at its own size. The command line is `python -m lib.colorize`.
+"""Colour any photo at its own size.
 
 A network sees a reduced copy of the photo and gives its ab; ab is enlarged along the photo's edges
 and the photo's own L is kept: only rounding moves it. A colour that sRGB cannot show becomes paler
@@ -13,12 +13,13 @@ Keys (1981), Cubic convolution interpolation for digital image processing: the e
 Antic, DeOldify: the render factor, and luminance from the original.
 """
 
+import functools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from lib import lab
 from lib.colorize.photo_files import SMALLEST, reduced
@@ -33,7 +34,7 @@ HALVINGS = 7  # of the interval of the gamut factor: exact to 1/128
 _ONE_AT_A_TIME = threading.Lock()  # for the network, which uses all processors
 
 
-def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
+def colorize(photo, network, render_factor=RENDER_FACTOR, saturation=1.0, square=False):
     """Colour a photo; colours that it has already are not looked at.
 
     Parameters
@@ -65,17 +66,21 @@ def colorize(photo, network, render_factor=None, saturation=1.0, square=False):
     return paint(photo, lightness, predict(lightness, network) * saturation)
 
 
-def view(photo, network, render_factor=None, square=False):
+def view(photo, network, render_factor=RENDER_FACTOR, square=False):
     """What the network sees of a photo: L of a reduced copy, float32 (h, w), 0..100.
 
     Arguments and errors are those of `colorize`.
     """
-    photo = _checked(photo)
-    factor = RENDER_FACTOR if render_factor is None else render_factor
-    if factor not in RENDER_FACTORS:
+    got = f"{photo.dtype}, {' x '.join(map(str, photo.shape))}"
+    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
+    if not fits or photo.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"photo: expected uint8 or uint16, grey, RGB or RGBA, got {got}")
+    if min(photo.shape[:2]) < SMALLEST:
+        raise ValueError(f"photo: expected {SMALLEST} pixels a side or more, got {got}")
+    if render_factor not in RENDER_FACTORS:
         raise ValueError(f"render_factor: expected a whole number, 2 to 40, got {render_factor}")
     fixed = network.input_shape[1:3]
-    size = fixed if fixed[0] else copy_size(photo.shape[:2], factor, square)
+    size = fixed if fixed[0] else copy_size(photo.shape[:2], render_factor, square)
     return _lightness(reduced(photo, *size))
 
 
@@ -95,11 +100,12 @@ def predict(lightness, network):
 
 
 def sized(network, size):
-    """A network compiled for views of one size (h, w): a film is coloured in half of the time."""
+    """A network compiled for views of one size (h, w): it takes half of the time."""
     import keras
 
     picture = keras.Input((*size, 1))
-    model = keras.Model(picture, network(picture, training=False))
+    with _ONE_AT_A_TIME:
+        model = keras.Model(picture, network(picture, training=False))
     model.jit_compile = False  # XLA is slower here: it does without the tuned convolutions
     return lambda scaled, training: model.predict_on_batch(scaled)
 
@@ -107,17 +113,8 @@ def sized(network, size):
 def paint(photo, lightness, ab):
     """A photo with the colours of its small copy, and with its own L and alpha.
 
-    Parameters
-    ----------
-    photo : array, uint8 or uint16, shape (H, W), (H, W, 3) or (H, W, 4)
-    lightness : array (h, w)
-        L of the copy, as `view` gives it.
-    ab : array (h, w, 2)
-        CIELAB units.
-
-    Returns
-    -------
-    array, of the photo's dtype, shape (H, W, 3), or (H, W, 4)
+    Takes the photo, the copy's L (h, w), as `view` gives it, and its ab (h, w, 2) in CIELAB units;
+    gives what `colorize` gives.
     """
     height, width = photo.shape[:2]
     result = np.empty((height, width, 4 if photo.shape[2:] == (4,) else 3), photo.dtype)
@@ -148,17 +145,12 @@ def copy_size(size, render_factor, square=False):
 def _guide(lightness, ab):
     """Nine maps (9, h, w): L; then of a and b each: itself, slope over L, least, greatest."""
     lightness, ab = np.float32(lightness)[None], np.float32(np.moveaxis(ab, -1, 0))
-    sums = _around(np.concatenate([lightness, lightness**2, ab, lightness * ab]), np.add) / 9
-    slope = (sums[4:] - sums[:1] * sums[2:4]) / (sums[1:2] - sums[:1] ** 2 + EDGE**2)
-    return np.concatenate([lightness, ab, slope, _around(ab, np.minimum), _around(ab, np.maximum)])
-
-
-def _around(maps, join):
-    """Each value of maps (n, h, w) joined with its eight neighbours; the edges are repeated."""
-    for axis in (1, 2):
-        wide = np.pad(maps, [(int(a == axis),) * 2 for a in range(3)], "edge").swapaxes(axis, 0)
-        maps = join(join(wide[:-2], wide[1:-1]), wide[2:]).swapaxes(axis, 0)
-    return maps
+    around = {"size": (1, 3, 3), "mode": "nearest"}  # a pixel and its eight neighbours
+    terms = np.concatenate([lightness, lightness**2, ab, lightness * ab])
+    means = ndimage.uniform_filter(terms, **around)
+    slope = (means[4:] - means[:1] * means[2:4]) / (means[1:2] - means[:1] ** 2 + EDGE**2)
+    least, most = (f(ab, **around) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
+    return np.concatenate([lightness, ab, slope, least, most])
 
 
 def _widened(maps, width):
@@ -169,10 +161,7 @@ def _widened(maps, width):
 
 
 def _enlargement(count, size):
-    """Sparse matrix (size, count) that makes `size` values of `count`, smoothly (Keys, a = -0.5).
-
-    Sparse, since NumPy's products of full matrices start threads of their own.
-    """
+    """Sparse matrix (size, count) that makes `size` values of `count` (Keys, a = -0.5)."""
     place = (np.arange(size) + 0.5) * count / size - 0.5
     columns = np.floor(place).astype(int)[:, None] + np.arange(-1, 3)
     far = np.abs(place[:, None] - columns)
@@ -192,30 +181,33 @@ def _strip(rows, fine):
     for i in (1, 2):
         ab = fine[:, i] + fine[:, 2 + i] * change
         np.clip(ab, fine[:, 4 + i], fine[:, 6 + i], out=values[i])
-    levels = lab.linear_to_rgb(shown(values.reshape(3, -1).T)) * np.iinfo(rows.dtype).max
+    levels = lab.linear_to_rgb(shown(values.reshape(3, -1))) * np.iinfo(rows.dtype).max
     return np.rint(levels, out=levels).astype(rows.dtype).reshape(*rows.shape[:2], 3)
 
 
 def shown(values):
-    """Linear sRGB (N, 3) of CIELAB (N, 3); a colour beyond sRGB becomes paler at its L and hue.
+    """Linear sRGB (N, 3) of CIELAB (3, N); a colour beyond sRGB becomes paler at its L and hue.
 
     ab is multiplied by the largest factor in [0, 1] that sRGB can show, found by bisection.
     """
-    linear = lab.xyz_to_linear(lab.lab_to_xyz(values))
+    linear = _linear(values)
     beyond = np.flatnonzero(~_within(linear))
-    values, factor, step = values[beyond], np.zeros(len(beyond), np.float32), np.float32(0.5)
+    if not len(beyond):
+        return linear
+    values = values.take(beyond, axis=1)  # a channel after the other: twice as fast
+    paler, factor, step = values.copy(), np.zeros(len(beyond), np.float32), np.float32(0.5)
     for _ in range(HALVINGS):
-        paler = lab.xyz_to_linear(lab.lab_to_xyz(_paler(values, factor + step)))
-        factor += step * _within(paler)
+        np.multiply(values[1:], factor + step, out=paler[1:])
+        factor += step * _within(_linear(paler))
         step /= 2
-    linear[beyond] = lab.xyz_to_linear(lab.lab_to_xyz(_paler(values, factor)))
+    np.multiply(values[1:], factor, out=paler[1:])
+    linear[beyond] = _linear(paler)
     return linear
 
 
-def _paler(values, factor):
-    paler = np.empty((3, len(values)), np.float32)  # a channel after the other is twice as fast
-    paler[0], paler[1:] = values[:, 0], values[:, 1:].T * factor
-    return paler.T
+def _linear(values):
+    """Linear sRGB (N, 3) of CIELAB (3, N), also beyond [0, 1]."""
+    return lab.xyz_to_linear(lab.lab_to_xyz(values.T))
 
 
 def _within(linear):
@@ -228,19 +220,13 @@ def _within(linear):
 
 def _lightness(photo):
     """L (H, W) of a photo (H, W) or (H, W, 3 or 4)."""
-    levels = np.arange(np.iinfo(photo.dtype).max + 1, dtype=np.float32)
-    linear = lab.rgb_to_linear(levels / levels[-1])  # of a level, not of a pixel: there are fewer
+    linear = _linear_levels(photo.dtype)
     rgb = photo[..., :3] if photo.ndim == 3 else photo[..., None].repeat(3, axis=-1)
     return lab.xyz_to_lab(lab.linear_to_xyz(linear.take(rgb)))[..., 0]
 
 
-def _checked(photo):
-    """The photo as an array; ValueError if it is none, or too small."""
-    photo = np.asarray(photo)
-    got = f"{photo.dtype}, {' x '.join(map(str, photo.shape))}"
-    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
-    if not fits or photo.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"photo: expected uint8 or uint16, grey, RGB or RGBA, got {got}")
-    if min(photo.shape[:2]) < SMALLEST:
-        raise ValueError(f"photo: expected {SMALLEST} pixels a side or more, got {got}")
-    return photo
+@functools.cache
+def _linear_levels(dtype):
+    """Linear light of each level: there are fewer levels than pixels."""
+    levels = np.arange(np.iinfo(dtype).max + 1, dtype=np.float32)
+    return lab.rgb_to_linear(levels / levels[-1])

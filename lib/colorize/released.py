@@ -21,30 +21,16 @@ LARGEST = 19 << 20  # bytes of weights in a file
 
 
 def write(folder):
-    """Write the released form of a trained network beside it.
+    """Write the released form of a trained network beside it; gives the paths of its files.
 
-    Parameters
-    ----------
-    folder : path-like
-        results/<study>/<model>, with model.keras and params.json.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files; each holds 19 MiB of weights at most, or one layer's that are larger.
+    `folder` is results/<study>/<model>, with model.keras and params.json. Each file holds 19 MiB of
+    weights at most, or one layer's that are larger.
     """
     folder = Path(folder)
-    network, recipe = (
-        models.load(folder / "model.keras"),
-        read_json(folder / "params.json")["recipe"],
-    )
-    return write_network(network, recipe, folder)
-
-
-def write_network(network, recipe, folder):
-    """As `write`, of a network with the builder and the arguments that built it (`recipe`)."""
+    network = models.load(folder / "model.keras")
     frozen = [n for n in network.layers if n.name == "xception" and not n.trainable_weights]
-    about = {"recipe": recipe, "encoder": models.weights_digest(frozen[0]) if frozen else None}
+    about = {"recipe": read_json(folder / "params.json")["recipe"]}
+    about |= {"encoder": models.weights_digest(frozen[0]) if frozen else None}
     parts, size = [{"about": np.array(json.dumps(about))}], 0
     for number, variable in enumerate(_kept(network, bool(frozen))):
         values = np.asarray(variable)
@@ -54,7 +40,7 @@ def write_network(network, recipe, folder):
             size = 0
         parts[-1][str(number)] = values
         size += values.nbytes
-    for old in _files(folder / NAME):
+    for old in folder.glob("released*.npz"):
         old.unlink()
     names = [NAME, *(f"released-{number}.npz" for number in range(2, len(parts) + 1))]
     for name, arrays in zip(names, parts, strict=True):
@@ -66,25 +52,13 @@ def write_network(network, recipe, folder):
 def read(path, xception="imagenet"):
     """Read a released network; its weights are float32 again.
 
-    Parameters
-    ----------
-    path : path-like
-        results/<study>/<model>/released.npz
-    xception : str or path-like
-        Where the weights of an encoder come from that was left out, see `models.load_xception`.
-        Not looked at if nothing is missing.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ConnectionError
-        If the ImageNet weights are needed and cannot be downloaded.
-    ValueError
-        If its files do not belong together, or `xception` has not the weights it was trained with.
+    `path` is results/<study>/<model>/released.npz; `xception` says where the weights of an encoder
+    come from that was left out, see `models.load_xception`. Raises FileNotFoundError if there is no
+    such file, ConnectionError if the ImageNet weights cannot be downloaded, and ValueError if the
+    files do not belong together or `xception` has other weights than it was trained with.
     """
     path, stored = Path(path), {}
-    for part in _files(path):
+    for part in path.parent.glob("released*.npz"):
         with np.load(part) as arrays:
             stored |= dict(arrays)
     if "about" not in stored:
@@ -103,10 +77,6 @@ def read(path, xception="imagenet"):
     for number, variable in enumerate(variables):
         variable.assign(stored[str(number)].astype(np.float32))
     return network
-
-
-def _files(path):
-    return sorted(path.parent.glob("released*.npz"))
 
 
 def _kept(network, without_encoder):

@@ -1,12 +1,9 @@
 """Colour videos and animated GIFs: picture by picture, with colours that keep still.
 
-Each picture is coloured as a photo is. A network answers a little differently to each of two nearly
-equal pictures, which the eye sees as flicker, so ab is averaged over time before it is enlarged:
-at each place of the small copy for as long as L stays the same there, and anew after a scene cut.
-Sound is copied where the container takes it and coded anew elsewhere; frame rate, time stamps and
-chapters are kept, and a rotation in the metadata is applied. Interlaced films and films in HDR are
-refused; of subtitles and other streams a line says that they are left out. Only a few pictures are
-held in memory. Films need PyAV; GIFs are read and written by Pillow.
+A network answers a little differently to each of two nearly equal pictures, which the eye sees as
+flicker, so ab is averaged over time: see `smoothed`. Sound is copied where the container takes it
+and coded anew elsewhere; frame rate, time stamps, chapters and rotation are kept. Interlaced films
+and films in HDR are refused. Films need PyAV; GIFs are read and written by Pillow.
 
 A result has 8 bits a channel, in H.264 (mp4, m4v, mov, mkv), VP9 (webm) or MPEG-4 (avi), and an
 even number of pixels a side: the last row or column is repeated if need be.
@@ -17,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageSequence
 from tqdm import tqdm
 
 from lib.colorize import photo as colorize
@@ -34,159 +31,111 @@ MP4 = ("aac", {"aac", "mp3", "ac3", "alac"})  # sound: codec if it is coded anew
 SOUND = {".mov": (MP4[0], MP4[1] | {"pcm_s16le", "pcm_s16be", "pcm_s24le"})}
 SOUND |= {".mp4": MP4, ".m4v": MP4, ".mkv": ("aac", None), ".webm": ("libopus", {"opus", "vorbis"})}
 SOUND |= {".avi": ("libmp3lame", {"mp3", "ac3", "pcm_s16le", "pcm_u8"})}
-HDR = {16: "PQ", 18: "HLG"}  # transfer functions, as files number them
+HDR = (16, 18)  # transfer functions PQ and HLG, as files number them
 BT709, BT601 = ("ITU709", 1), ("ITU601", 6)  # name for the conversion, number in the file
-MISSING = "films need PyAV: install it by `pip install av`"
 
 
-class Smoother:
-    """Averages ab over time, picture after picture of one size.
+def smoothed(past, lightness, ab, strength=SMOOTHING):
+    """Average ab over time, picture after picture of one size.
 
-    Each place of the copy holds a mean of ab and of L, and the number of pictures in it. A new
+    Each place of the copy holds a mean of L and of ab, and the number of pictures in it. A new
     picture enters with a weight of one over that number, but at least 1 - `strength`. Where L
     differs from its mean, the number shrinks by exp(-(difference / SAME)^2), so that what moves
     takes its new colours with it. The median difference is taken off first: a change of exposure,
     frequent in old films, is no motion. After a cut everything begins anew.
+
+    Takes and gives these means: L (h, w), ab (h, w, 2), number (h, w); None before the first.
     """
-
-    def __init__(self, strength=SMOOTHING):
-        if not 0 <= strength <= 1:
-            raise ValueError(f"smoothing: expected 0 to 1, got {strength}")
-        self.strength, self.lightness, self.ab, self.count = strength, None, None, 0.0
-
-    def __call__(self, lightness, ab):
-        """Smooth ab (h, w, 2) of a picture whose L is `lightness` (h, w); gives float32."""
-        if self.lightness is not None:
-            change = lightness - self.lightness
-            moved = np.abs(change - np.median(change))
-            same = np.exp(-((moved / SAME) ** 2)) if np.abs(change).mean() < CUT else 0 * moved
-            self.count = self.count * same
-            past = np.minimum(self.strength, self.count / (self.count + 1))
-            lightness = past * self.lightness + (1 - past) * lightness
-            ab = past[..., None] * self.ab + (1 - past[..., None]) * ab
-        self.lightness, self.ab, self.count = lightness, np.float32(ab), self.count + 1
-        return self.ab
+    mean_lightness, mean_ab, count = past or (np.inf, ab, None)
+    change = lightness - mean_lightness
+    if np.abs(change).mean() >= CUT:
+        return lightness, ab, np.ones_like(lightness)
+    count = count * np.exp(-(((change - np.median(change)) / SAME) ** 2))
+    share = np.minimum(strength, count / (count + 1))
+    return lightness - share * change, ab + share[..., None] * (mean_ab - ab), count + 1
 
 
-def color_pictures(
-    pictures, network, render_factor=None, saturation=1.0, square=False, smoothing=SMOOTHING
-):
-    """Colour the pictures of one film.
+def color_pictures(pictures, network, factor=12, saturation=1.0, square=False, smoothing=SMOOTHING):
+    """Colour the pictures of one film: a generator of (uint8 RGB or RGBA, anything), in order.
 
-    Parameters
-    ----------
-    pictures : iterable of (array, anything)
-        Arrays are uint8 photos as `colorize.colorize` takes them, all of one size.
-    network, render_factor, saturation, square
-        As for `colorize.colorize`.
-    smoothing : float, 0 to 1
-        0 colours each picture by itself.
-
-    Yields
-    ------
-    (array, anything)
-        In order; uint8 RGB, or RGBA.
+    `pictures` gives pairs of a uint8 photo, all of one size, and anything. The other arguments are
+    those of `colorize.colorize`; `smoothing` is 0 to 1, 0 colours each picture by itself.
     """
-    smooth, sized = Smoother(smoothing), None
+    past, sized = None, None
     for photo, other in pictures:
-        lightness = colorize.view(photo, network, render_factor, square)
+        lightness = colorize.view(photo, network, factor, square)
         sized = sized or colorize.sized(network, lightness.shape)
-        ab = smooth(lightness, colorize.predict(lightness, sized) * saturation)
-        yield colorize.paint(photo, lightness, ab), other
+        ab = colorize.predict(lightness, sized) * saturation
+        past = smoothed(past, lightness, ab, smoothing)
+        yield colorize.paint(photo, lightness, past[1]), other
 
 
-def color_film(source, result, network, *choices, **named):
+def color_film(source, result, network, *choices):
     """Colour a video or an animated GIF, and write it whole or not at all.
 
-    Parameters
-    ----------
-    source, result : path-like
-        A video of any kind that FFmpeg reads, to mp4, m4v, mov, mkv, webm or avi; or a GIF to a
-        GIF.
-    network, *choices, **named
-        As for `color_pictures`.
-
-    Returns
-    -------
-    list of str
-        What of the film is not in the result.
-
-    Raises
-    ------
-    ValueError
-        If it is truncated, interlaced, in HDR, or has no pictures, or PyAV is missing.
-    OSError
-        If it cannot be read or written.
+    A video of any kind that FFmpeg reads becomes an mp4, m4v, mov, mkv, webm or avi, a GIF a GIF.
+    `choices` are those of `color_pictures`. Gives a list of lines: what of the film is not in the
+    result. Raises ValueError if it is truncated, interlaced, in HDR, or has no pictures, or PyAV is
+    missing; OSError if it cannot be read or written.
     """
     source, result = Path(source), Path(result)
     write = _write_gif if source.suffix.lower() == ".gif" else _write_video
-    return write(
-        source, result, lambda pictures: color_pictures(pictures, network, *choices, **named)
-    )
+    return write(source, result, lambda pictures: color_pictures(pictures, network, *choices))
 
 
 def _write_gif(source, result, color):
     with Image.open(source, formats=["GIF"]) as image, replacing(result) as part:
         try:
-            numbers, about = range(image.n_frames), {}
-            about["duration"] = [_at(image, n).info.get("duration", 0) for n in numbers]
+            lengths = [one.info.get("duration", 0) for one in ImageSequence.Iterator(image)]
         except Exception as error:  # of several kinds
             raise ValueError(f"truncated, or no whole GIF: {error}") from None
+        about = {"duration": lengths}
         about |= {"loop": image.info["loop"]} if "loop" in image.info else {}
         about |= {"disposal": 2} if image.has_transparency_data else {}
         kind = "RGBA" if image.has_transparency_data else "RGB"
-        bar = tqdm(numbers, source.name, unit="picture", disable=None, leave=False)
-        pictures = ((np.asarray(_at(image, n).convert(kind)), None) for n in bar)
+        pictures = _bar(ImageSequence.Iterator(image), source, len(lengths))
+        pictures = ((np.asarray(one.convert(kind)), None) for one in pictures)
         colored = (Image.fromarray(photo) for photo, _ in color(pictures))
         next(colored).save(part, "GIF", save_all=True, append_images=colored, **about)
     return []
 
 
-def _at(image, number):
-    image.seek(number)
-    return image
+def _bar(pictures, source, count=None):
+    """The pictures, with a progress bar on a terminal."""
+    return tqdm(pictures, source.name, count, unit="picture", disable=None, leave=False)
 
 
 def _write_video(source, result, color):
     try:
         import av
     except ImportError:
-        raise ValueError(MISSING) from None
+        raise ValueError("films need PyAV: install it by `pip install av`") from None
     address = f"file:{source}"  # else FFmpeg takes what stands before a colon for a protocol
     count, turns = _examined(address, av)
     with contextlib.ExitStack() as files:
         film = files.enter_context(av.open(address))
         part = files.enter_context(replacing(result))
         new = files.enter_context(av.open(f"file:{part}", "w"))
+        picture, suffix = film.streams.best("video"), result.suffix.lower()
         new.metadata.update(film.metadata)
         new.set_chapters(film.chapters())
-        stream = _picture_stream(new, film.streams.best("video"), result.suffix.lower(), turns)
-        sounds = {
-            sound.index: _sound_stream(new, sound, result.suffix.lower())
-            for sound in film.streams.audio
-        }
-        bar = tqdm(total=count, desc=source.name, unit="picture", disable=None, leave=False)
-        files.enter_context(bar)
-        base = film.streams.best("video").time_base
+        stream = _picture_stream(new, picture, suffix, turns)
+        sounds = {s.index: _sound_stream(new, s, suffix) for s in film.streams.audio}
         conversion = BT709 if stream.height >= TALL else BT601
-        for rgb, (time, length) in color(_pictures(film, new, sounds, turns)):
+        pictures = _pictures(film, new, sounds, turns)
+        for rgb, (time, length) in _bar(color(pictures), source, count):
             odd = [(0, side % 2) for side in rgb.shape[:2]]
             frame = av.VideoFrame.from_ndarray(np.pad(rgb, [*odd, (0, 0)], "edge"), "rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace=conversion[0])
-            frame.pts, frame.duration, frame.time_base = time, length, base
+            frame.pts, frame.duration, frame.time_base = time, length, picture.time_base
             new.mux(stream.encode(frame))
-            bar.update()
         new.mux(stream.encode(None))
         left = len(film.streams) - 1 - len(sounds)
         return [f"left out: {left} streams (subtitles, data, other pictures)"] if left else []
 
 
 def _examined(address, av):
-    """Number of pictures, and quarter turns to the left that make them upright.
-
-    Raises ValueError if there are none, if the film ends before its header says it does, or if it
-    is interlaced or in HDR.
-    """
+    """Number of pictures, and quarter turns to the left that make them upright, or ValueError."""
     with av.open(address) as film:
         picture, count, end = film.streams.best("video"), 0, 0.0
         if picture is None:
@@ -207,7 +156,7 @@ def _examined(address, av):
         if first.interlaced_frame:
             raise ValueError("interlaced: not supported, make it progressive first")
         if int(first.color_trc) in HDR:
-            raise ValueError(f"HDR ({HDR[first.color_trc]}): not supported, make it SDR first")
+            raise ValueError("HDR: not supported, make it SDR first")
         return count, round(first.rotation / 90) % 4
 
 
@@ -253,11 +202,8 @@ def _sound_stream(new, sound, suffix):
     """A stream for the sound: a copy, or of the container's own codec where it must be."""
     codec, copied = SOUND[suffix]
     if copied is None or sound.codec_context.codec.canonical_name in copied:
-        stream = new.add_stream_from_template(sound)
-    else:
-        stream = new.add_stream(codec, rate=48000 if codec == "libopus" else sound.rate)
-    stream.metadata.update(sound.metadata)
-    return stream
+        return new.add_stream_from_template(sound)
+    return new.add_stream(codec, rate=48000 if codec == "libopus" else sound.rate)
 
 
 def _write_sound(packet, new, stream):
@@ -266,6 +212,5 @@ def _write_sound(packet, new, stream):
             packet.stream = stream
             new.mux(packet)
         return
-    frames = packet.decode() if packet.size else [*packet.decode(), None]
-    for frame in frames:
+    for frame in [*packet.decode(), *([] if packet.size else [None])]:
         new.mux(stream.encode(frame))

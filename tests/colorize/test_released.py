@@ -25,6 +25,8 @@ def tiny(monkeypatch):
 def trained(build, folder, **arguments):
     """A network as a study leaves it."""
     network = build(**arguments)
+    if "encoder" in arguments:
+        models.thaw(network.get_layer("xception"))
     models.save(network, folder / "model.keras")
     write_json(folder / "params.json", {"recipe": network.recipe})
     return network
@@ -67,9 +69,9 @@ def test_a_frozen_encoder_is_left_out_and_must_be_the_same(tmp_path, tiny):
 
 
 def test_a_trained_encoder_is_kept(tmp_path, tiny):
-    network = models.build_generator(4, encoder="xception", xception=tiny())
-    models.thaw(network.get_layer("xception"))
-    released.write_network(network, network.recipe, tmp_path)
+    arguments = {"filters": 4, "encoder": "xception", "xception": tiny()}
+    network = trained(models.build_generator, tmp_path, **arguments)
+    released.write(tmp_path)
     assert difference(network, released.read(tmp_path / "released.npz", "x.h5")) < 0.05
 
 

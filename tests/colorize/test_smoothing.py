@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from test_video import Paint, eager, lab_of, noisy, picture  # noqa: F401
 
-from lib import models
 from lib.colorize import video
 
 
@@ -34,12 +33,6 @@ def test_a_still_clip_does_not_flicker():
     assert np.abs(mean_after - mean_before).mean() < 2  # calmer, not other colours
 
 
-def test_without_smoothing_each_picture_is_coloured_as_a_photo():
-    clip, network = noisy(5), models.build_cnn(4)
-    for photo, one in zip(colored(clip, network, smoothing=0), clip, strict=True):
-        np.testing.assert_allclose(photo, video.colorize.colorize(one, network, 4), atol=1)
-
-
 def test_a_cut_is_not_smeared():
     # The scenes share some places of equal L, which only the reset tells apart.
     other = np.flip(picture((120, 160)), axis=1).copy()
@@ -63,24 +56,9 @@ def test_what_moves_takes_its_colour_with_it():
 
 
 def test_a_change_of_exposure_is_no_motion():
-    smooth = video.Smoother(1.0)
     light = np.random.default_rng(0).uniform(20, 70, (8, 8)).astype(np.float32)
-    first = smooth(light, np.ones((8, 8, 2)))
-    second = smooth(light + 8, np.full((8, 8, 2), 3.0))
-    assert first.mean() == 1 and second.mean() == pytest.approx(2, abs=0.01)  # the mean of both
-    assert smooth(light + 40, np.full((8, 8, 2), 3.0)).mean() == 3  # but this is another scene
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.1, np.nan])
-def test_wrong_strength(strength):
-    with pytest.raises(ValueError, match="smoothing"):
-        video.Smoother(strength)
-
-
-def test_few_pictures_are_read_ahead():
-    read = []
-    pairs = video.color_pictures(((one, read.append(1)) for one in noisy(40)), Paint(), 4)
-    for done, _ in enumerate(pairs, start=1):
-        assert len(read) - done < 2
-    assert done == 40
-    assert list(video.color_pictures(iter(()), Paint())) == []
+    first = video.smoothed(None, light, np.ones((8, 8, 2)), 1.0)
+    second = video.smoothed(first, light + 8, np.full((8, 8, 2), 3.0), 1.0)
+    assert second[1].mean() == pytest.approx(2, abs=0.01)  # the mean of both
+    cut = video.smoothed(second, light + 40, np.full((8, 8, 2), 3.0), 1.0)
+    assert cut[1].mean() == 3  # but this is another scene

@@ -1,7 +1,5 @@
 """Videos and animated GIFs: sound, time stamps, rotation, colours that keep still, bad files."""
 
-import resource
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +9,7 @@ from skimage import data
 
 from lib import lab, models
 from lib.colorize import command as color_cli
-from lib.colorize import photo_sources, video
+from lib.colorize import video
 
 av = pytest.importorskip("av")
 SIZE = (96, 128)
@@ -46,7 +44,7 @@ def picture(size=SIZE):
     return np.asarray(gray)
 
 
-def draw(path, pictures, codec="libx264", sound=None, times=None, rotation=0, rate=25, **options):
+def draw(path, pictures, codec="libx264", sound=None, rotation=0, rate=25, **options):
     """A clip of grey pictures, with a tone if `sound` names a codec."""
     with av.open(str(path), "w", options=options) as clip:
         stream = clip.add_stream(codec, rate=rate, options={"crf": "10"})
@@ -54,14 +52,10 @@ def draw(path, pictures, codec="libx264", sound=None, times=None, rotation=0, ra
         stream.pix_fmt = "yuv420p"
         if rotation:
             stream.set_display_rotation(rotation)
-        if times is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
         tone = clip.add_stream(sound, rate=48000) if sound else None
         for number, one in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(one, "gray")
             frame.pts, frame.time_base = number, Fraction(1, rate)
-            if times is not None:
-                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
             clip.mux(stream.encode(frame))
             if tone:
                 wave = 8000 * np.sin(0.05 * np.arange(2 * 48000 // rate))
@@ -112,43 +106,21 @@ def test_sound_is_copied_and_times_are_kept(tmp_path, suffix):
     np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
 
 
-def test_sound_is_coded_anew_where_it_must_be(tmp_path):
-    source = draw(tmp_path / "a.mp4", [picture()] * 25, sound="aac")
-    video.color_film(source, tmp_path / "b.webm", Paint())
-    with av.open(str(tmp_path / "b.webm")) as clip:
-        assert clip.streams.audio[0].codec_context.codec.canonical_name == "opus"
-        length = sum(block.samples for block in clip.decode(audio=0)) / 48000
-        assert length == pytest.approx(1.0, abs=0.05)
-
-
 @pytest.mark.parametrize(
     ("source", "tone", "result"),
-    [
-        ("a.avi", "pcm_s16le", "b.mp4"),
-        ("a.mkv", "flac", "b.webm"),
-        ("a.mkv", "flac", "b.mov"),
-        ("a.mkv", "libopus", "b.mov"),
-        ("a.mkv", "libopus", "b.avi"),
-    ],
+    [("a.mp4", "aac", "b.webm"), ("a.mkv", "flac", "b.mov"), ("a.mkv", "libopus", "b.avi")],
 )
 def test_every_sound_finds_its_place(tmp_path, source, tone, result):
-    draw(tmp_path / source, [picture()] * 25, "mpeg4" if source == "a.avi" else "libx264", tone)
+    draw(tmp_path / source, [picture()] * 25, sound=tone)
     assert video.color_film(tmp_path / source, tmp_path / result, Paint()) == []
     with av.open(str(tmp_path / result)) as clip:
         length = sum(block.samples / block.sample_rate for block in clip.decode(audio=0))
         assert length == pytest.approx(1.0, abs=0.06)
 
 
-def test_a_name_with_a_colon(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    draw(tmp_path / "a.mp4", [picture()] * 3).rename("12:30.mp4")
-    video.color_film("12:30.mp4", "12:31.mp4", Paint())
-    assert len(frames(tmp_path / "12:31.mp4")) == 3
-
-
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"flags": "+ildct+ilme", "x264-params": "tff=1"}, "interlaced"), ({"trc": 16}, "HDR .PQ")],
+    [({"flags": "+ildct+ilme", "x264-params": "tff=1"}, "interlaced"), ({"trc": 16}, "HDR")],
 )
 def test_what_is_not_kept_is_refused(tmp_path, options, word):
     with av.open(str(tmp_path / "a.mp4"), "w") as clip:
@@ -164,13 +136,6 @@ def test_what_is_not_kept_is_refused(tmp_path, options, word):
     assert not (tmp_path / "b.mp4").exists()
 
 
-def test_a_rate_that_varies_is_kept(tmp_path):
-    times = [0, 40, 80, 500, 510, 1200]
-    source = draw(tmp_path / "a.mkv", [picture()] * 6, times=times)
-    video.color_film(source, tmp_path / "b.mkv", Paint())
-    assert [round(1000 * time) for time, _ in frames(tmp_path / "b.mkv")] == times
-
-
 @pytest.mark.parametrize("rotation", [-90, 90, 180])
 def test_rotation_is_applied(tmp_path, rotation):
     corner = np.zeros(SIZE, np.uint8)
@@ -184,19 +149,6 @@ def test_rotation_is_applied(tmp_path, rotation):
     np.testing.assert_array_equal(seen, np.rot90(corner, rotation // 90) > 128)
 
 
-def test_odd_sizes_get_a_row_and_a_column(tmp_path):
-    with av.open(str(tmp_path / "a.webm"), "w") as clip:
-        stream = clip.add_stream("libvpx-vp9", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 65, 49, "yuv420p"
-        for one in [av.VideoFrame.from_ndarray(picture((49, 65)), "gray"), None]:
-            clip.mux(stream.encode(one))
-    video.color_film(tmp_path / "a.webm", tmp_path / "b.mp4", Paint())
-    assert frames(tmp_path / "b.mp4")[0][1].shape == (50, 66, 3)
-
-
-# ---- GIF
-
-
 def draw_gif(path, kind="L", count=6, **options):
     pictures = [Image.fromarray(np.roll(picture(), 9 * n, 1)).convert(kind) for n in range(count)]
     if kind == "RGBA":
@@ -207,22 +159,20 @@ def draw_gif(path, kind="L", count=6, **options):
     return path
 
 
-@pytest.mark.parametrize("loop", [None, 0, 3])
+@pytest.mark.parametrize("loop", [{}, {"loop": 0}, {"loop": 3}])
 def test_gif_keeps_durations_and_loop(tmp_path, loop):
-    options = {} if loop is None else {"loop": loop}
-    source = draw_gif(tmp_path / "a.gif", duration=[40, 80, 120, 40, 500, 60], **options)
+    durations = [40, 80, 120, 40, 500, 60]
+    source = draw_gif(tmp_path / "a.gif", duration=durations, **loop)
     video.color_film(source, tmp_path / "b.gif", Paint())
     with Image.open(tmp_path / "b.gif") as image:
-        assert image.n_frames == 6 and image.info.get("loop") == loop
-        durations = []
-        for number in range(6):
+        assert image.n_frames == 6 and image.info.get("loop") == loop.get("loop")
+        for number, duration in enumerate(durations):
             image.seek(number)
-            durations.append(image.info["duration"])
+            assert image.info["duration"] == duration
             pred = lab_of(np.asarray(image.convert("RGB")))
             true = lab_of(np.repeat(np.roll(picture(), 9 * number, 1)[..., None], 3, -1))
             assert np.abs(pred - true)[..., 0].mean() < 1.5
             np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
-    assert durations == [40, 80, 120, 40, 500, 60]
 
 
 def test_gif_keeps_transparency(tmp_path):
@@ -235,9 +185,6 @@ def test_gif_keeps_transparency(tmp_path):
             alphas = [np.asarray(one.convert("RGBA"))[..., 3] for one in (true, pred)]
             np.testing.assert_array_equal(*alphas)
             assert 0 < alphas[0].mean() < 255
-
-
-# ---- files, bad and good, by the command line
 
 
 @pytest.fixture
@@ -261,65 +208,23 @@ def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
     (album / "head.mp4").write_bytes(whole[: len(whole) // 2])
     fast = draw(tmp_path / "fast.mp4", noisy(50), sound="aac", movflags="faststart").read_bytes()
     (album / "cut.mp4").write_bytes(fast[: len(fast) // 2])
-    mkv = draw(tmp_path / "a.mkv", noisy(50)).read_bytes()
-    (album / "cut.mkv").write_bytes(mkv[: len(mkv) // 2])
     gif = draw_gif(tmp_path / "a.gif", duration=40).read_bytes()
     (album / "cut.gif").write_bytes(gif[: len(gif) // 2])
     (album / "text.mov").write_text("not a video")
-    (album / "empty.avi").touch()
-    with av.open(str(album / "music.mp4"), "w") as clip:
-        tone = clip.add_stream("aac", rate=48000)
-        block = av.AudioFrame.from_ndarray(np.zeros((1, 9600), np.int16), "s16", "stereo")
-        block.sample_rate = 48000
-        for one in (block, None):
-            clip.mux(tone.encode(one))
     draw(album / "good.mp4", noisy(3))
     draw_gif(album / "good.gif", duration=40)
     Image.fromarray(picture()).save(album / "photo.png")
     Image.fromarray(picture()).save(album / "still.gif")
     status, said, errors = run(album, "-o", tmp_path / "out")
-    assert status == 1 and said[-1].startswith("coloured: 4 of 11")
+    assert status == 1 and said[-1].startswith("coloured: 4 of 8")
     done = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert done == ["good.gif", "good.mp4", "photo.png", "still.gif.png"]
     words = {
         "cut.gif": "truncated",
-        "cut.mkv": "truncated: it ends after",
         "cut.mp4": "truncated: it ends after",
-        "empty.avi": "Invalid data",
         "head.mp4": "Invalid data",
-        "music.mp4": "without pictures",
         "text.mov": "Invalid data",
     }
     assert len(errors) == len(words)
     for (name, word), line in zip(words.items(), errors, strict=True):
         assert name in line and word in line
-
-
-def test_names_of_results(run, tmp_path):
-    draw(tmp_path / "a.mp4", noisy(3))
-    draw_gif(tmp_path / "a.gif", duration=40)
-    assert run(tmp_path / "a.mp4", "-o", tmp_path / "new.mkv", "--compare")[0] == 0
-    assert (tmp_path / "new.mkv").exists() and not list(tmp_path.glob("*compare*"))
-    assert run(tmp_path / "a.gif", "-o", tmp_path / "new.gif", "--smoothing", "0.5")[0] == 0
-    for name, out in (("a.mp4", "b.jpg"), ("a.mp4", "b.gif"), ("a.gif", "b.mp4")):
-        status, _, errors = run(tmp_path / name, "-o", tmp_path / out)
-        assert status == 2 and len(errors) == 1 and "expected a folder" in errors[0]
-    assert photo_sources.is_moving(tmp_path / "new.gif")
-
-
-def test_without_pyav_one_line_says_what_to_install(run, tmp_path, monkeypatch):
-    draw(tmp_path / "a.mp4", noisy(3))
-    monkeypatch.setitem(sys.modules, "av", None)
-    status, _, errors = run(tmp_path / "a.mp4", "-o", tmp_path / "out")
-    assert status == 1 and len(errors) == 1 and "pip install av" in errors[0]
-
-
-def test_a_full_disk_leaves_nothing(run, tmp_path, request):
-    source = draw(tmp_path / "a.mp4", noisy(30), sound="aac")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, before[1]))  # bytes a file
-    status, _, errors = run(source, "-o", tmp_path / "out")
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert status == 1 and len(errors) == 1 and errors[0].endswith("a.mp4: File too large")
-    assert list((tmp_path / "out").iterdir()) == []
