@@ -80,9 +80,12 @@ def xyz_to_linear(xyz):
 
 def xyz_to_lab(xyz):
     """XYZ (..., 3) as shares of the white point's to CIELAB (..., 3) (CIE 15, 8.2.1.1)."""
-    xp = _library(xyz)
-    root = _power(xp.maximum(xyz, DELTA**3), 1 / 3, xp) - 4 / 29
-    return _times(xp.where(xyz > DELTA**3, root, xyz / (3 * DELTA**2)), F_TO_LAB)
+    return _times(_f(xyz), F_TO_LAB)
+
+
+def luminance_to_l(luminance):
+    """Y as a share of the white point's to L, 0..100, of any shape."""
+    return 116.0 * _f(luminance)
 
 
 def lab_to_xyz(lab):
@@ -123,6 +126,13 @@ def _checked(values, count, name):
     if shape[-1:] != (count,):
         raise ValueError(f"{name}: expected {count} channels on the last axis, got shape {shape}")
     return _library(values), values
+
+
+def _f(share):
+    """f of CIE 15 minus 4/29."""
+    xp = _library(share)
+    root = _power(xp.maximum(share, DELTA**3), 1 / 3, xp) - 4 / 29
+    return xp.where(share > DELTA**3, root, share / (3 * DELTA**2))
 
 
 def _float32(values, xp):

@@ -252,3 +252,9 @@ def test_gradient_agrees_with_differences():
         above, below = (np.asarray(lab.lab_to_rgb(centre + sign * shift)) for sign in (1, -1))
         estimate = (above - below).sum(axis=-1) / (2 * step)
         np.testing.assert_allclose(slopes[:, channel], estimate, rtol=0.01, atol=1e-4)
+
+
+def test_l_of_luminance_alone_is_that_of_the_colour():
+    rgb = np.random.default_rng(0).random((50, 3), np.float32)
+    luminance = lab.rgb_to_linear(rgb) @ lab.LINEAR_TO_XYZ[1]
+    np.testing.assert_allclose(lab.luminance_to_l(luminance), lab.rgb_to_lab(rgb)[:, 0], atol=1e-4)

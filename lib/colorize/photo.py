@@ -222,7 +222,7 @@ def _lightness(photo):
     """L (H, W) of a photo (H, W) or (H, W, 3 or 4)."""
     linear = _linear_levels(photo.dtype)
     rgb = photo[..., :3] if photo.ndim == 3 else photo[..., None].repeat(3, axis=-1)
-    return lab.xyz_to_lab(lab.linear_to_xyz(linear.take(rgb)))[..., 0]
+    return lab.luminance_to_l(linear.take(rgb) @ lab.LINEAR_TO_XYZ[1].astype(np.float32))
 
 
 @functools.cache

@@ -61,7 +61,7 @@ def main():
     import numpy as np
     from skimage import data, transform
 
-    from lib import evaluate, kid, models, pixels
+    from lib import evaluate, kid, lab, models
 
     keras.utils.set_random_seed(0)
     large = transform.resize(data.astronaut(), (2 * options.size,) * 2, anti_aliasing=True)
@@ -70,7 +70,7 @@ def main():
     rgb = np.rint(255 * np.array(cut)).astype(np.uint8)
     rows = np.arange(len(rgb))
     photos = types.SimpleNamespace(images=rgb, names=lambda part: [str(row) for row in part])
-    to_lab = pixels.compiled(evaluate.lab.rgb_to_lab)
+    to_lab = evaluate._compiled(lab.rgb_to_lab)
     ab = 0.7 * np.asarray(to_lab(rgb))[..., 1:] + 3
     table = {f"row {number}": lambda part, _: ab[part] for number in range(ROWS)}
     xception = models.load_xception(None)
@@ -88,8 +88,7 @@ def main():
     }
     lightness = np.asarray(to_lab(rgb[: evaluate.BATCH]))[..., :1]
     for name, network in networks.items():
-        program = pixels.compiled(functools.partial(network, training=False), xla=False)
-        call = functools.partial(evaluate._predict, program, lightness)
+        call = functools.partial(evaluate._predict, network, None, lightness)
         work[f"predict {name}"] = (1, call, evaluate.BATCH)
     seconds, used = ({name: [] for name in work} for _ in range(2))
     for number in range(options.rounds + 1):

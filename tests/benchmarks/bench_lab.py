@@ -96,14 +96,14 @@ def main():
 
     from keras import ops
 
-    from lib import lab, pixels
+    from lib import evaluate, lab
 
     shape = (options.photos, options.size, options.size, 3)
     levels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     rgb = levels.astype(np.float32) / 255
     exact = exact_lab(levels / 255)
     values = exact.astype(np.float32)
-    to_lab, to_rgb = pixels.compiled(lab.rgb_to_lab), pixels.compiled(lab.lab_to_rgb)
+    to_lab, to_rgb = map(evaluate._compiled, (lab.rgb_to_lab, lab.lab_to_rgb))
     given = [ops.convert_to_tensor(array) for array in (levels, rgb, values)]
     found = peers(rgb, values)
     forward, back = ({name: pair[i] for name, pair in found.items()} for i in range(2))

@@ -96,7 +96,7 @@ def evaluate(store, count, _):
     from lib import quiet_startup
 
     with quiet_startup():
-        from lib import evaluate, models
+        from lib import baselines, evaluate, files, models
         from lib.data import preprocess
     import numpy as np
 
@@ -106,7 +106,9 @@ def evaluate(store, count, _):
         path = Path(study) / "cnn" / "model.keras"
         path.parent.mkdir()
         models.build_cnn().save(path)
-        every = evaluate.predictors(photos, rows[:100], study, evaluate.fit(photos))
+        files.write_json(path.with_name("params.json"), {"data": photos.fingerprint})
+        networks, _ = evaluate.networks(photos, study)
+    every = baselines.predictors(photos, rows[:100]) | networks
     predictors = {name: every[name] for name in (*BASELINES, "cnn")}
     evaluate.measure(photos, rows[: 2 * evaluate.BATCH], predictors)
     with own_memory() as memory:
