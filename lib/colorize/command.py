@@ -13,6 +13,7 @@ missing file, one line; 130 interrupted.
 
 import argparse
 import collections
+import datetime
 import logging
 import os
 import sys
@@ -28,6 +29,7 @@ from lib.colorize import photo as colorize
 from lib.colorize import photo_files, photo_sources, video
 from lib.colorize.photo_sources import UsageError
 from lib.data import decode
+from lib.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = "released.npz"  # see `released`
@@ -58,7 +60,9 @@ def main(arguments=None, root=ROOT):
             if not files:
                 return 0
             network = load(path, options.xception)
-            print(f"model: results/{path.parts[-3]}/{path.parts[-2]}", flush=True)
+            print(
+                f"model: results/{path.parts[-3]}/{path.parts[-2]} ({_trained(path)})", flush=True
+            )
             names = ("render_factor", "saturation", "square", "smoothing", "most")
             failures = color_files(files, network, *(getattr(options, name) for name in names))
     except UsageError as error:
@@ -198,6 +202,16 @@ def _options(arguments):
         raise UsageError(f"--megapixels: expected more than 0, got {options.megapixels}")
     options.most = round(1e6 * options.megapixels)
     return options
+
+
+def _trained(path):
+    """When a network was trained: a released one as the record of its study says, or its file."""
+    date = datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
+    if path.name != RELEASED:
+        return f"trained {date}"
+    steps = read_json(path.parents[1] / "run.json").get("steps", {})
+    dates = [str(step.get("finished"))[:10] for name, step in steps.items() if name < "07"]
+    return f"released, trained {max(dates, default=date)}"
 
 
 def _reason(error):

@@ -70,7 +70,8 @@ def test_folder(run, album, tmp_path):
     status, said, errors = run(album, "-o", out, "--compare")
     assert (status, errors) == (0, [])
     left = f"{album}: left out: 1 hidden, 1 .txt"
-    assert said == [left, "model: results/new/cnn", f"coloured: 3 of 3, in {out}"]
+    assert said[0] == left and said[2:] == [f"coloured: 3 of 3, in {out}"]
+    assert said[1].startswith("model: results/new/cnn (trained ")
     expected = ["coffee.jpg", "coffee.jpg-compare.png", "coffee.png", "coffee.png-compare.png"]
     assert names(out) == [*expected, "more/coins.gif-compare.png", "more/coins.gif.png"]
     assert Image.open(out / "coffee.jpg").size == (600, 400)
@@ -105,7 +106,7 @@ def test_bad_photos_are_reported_and_the_others_done(run, album, tmp_path):
 def test_which_model(run, root, album, tmp_path):
     photo = album / "coffee.jpg"
     said = run(photo, "-o", tmp_path / "a", study="old")[1]
-    assert said[0] == "model: results/old/cnn"
+    assert said[0] == "model: results/old/cnn (trained 1970-01-01)"
     broken = root / "results" / "broken" / "cnn" / "model.keras"
     broken.parent.mkdir(parents=True)
     broken.write_text("no model")
