@@ -90,10 +90,9 @@ def predict(lightness, network):
     Raises ValueError if the network gives NaN or infinity.
     """
     lightness = np.float32(lightness)[None, ..., None]
-    scaled, _ = lab.scale(np.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
     with _ONE_AT_A_TIME:
-        ab_scaled = np.asarray(network(scaled, training=False))
-    ab = lab.unscale(scaled, ab_scaled)[0, ..., 1:]
+        ab_scaled = np.asarray(network(lightness / lab.L_HALF - 1, training=False))
+    ab = np.float32(ab_scaled)[0] * np.float32(lab.AB_SCALE)
     if not np.isfinite(ab).all():
         raise ValueError("network: expected finite ab, got NaN or infinity")
     return ab
