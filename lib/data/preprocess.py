@@ -113,11 +113,14 @@ def prepare(
     parameters = _parameters(dataset, source, image_size, max_images, seed)
     limit = "" if max_images is None else f"-{max_images}"
     folder = Path(processed) / f"{dataset}-{image_size}{limit}"
-    if not _is_store_of(folder, parameters):
+    photos = _open(folder, parameters)
+    if photos is None:
         with locked(folder.with_name(f".{folder.name}.lock")):
-            if not _is_store_of(folder, parameters):  # built by another program meanwhile
+            photos = _open(folder, parameters)  # built by another program meanwhile
+            if photos is None:
                 _build(folder, parameters, source, raw)
-    return dataclasses.replace(load(folder), seed=int(seed))
+                photos = load(folder)
+    return dataclasses.replace(photos, seed=int(seed))
 
 
 def load(folder):
@@ -205,8 +208,8 @@ def _check_int(name, value, lowest, highest):
         raise ValueError(f"{name}: expected a whole number {span}, got {value!r}")
 
 
-def _is_store_of(folder, parameters):
-    """Whether a folder is a whole store of these parameters.
+def _open(folder, parameters):
+    """The `Photos` of a folder that is a whole store of these parameters, else None.
 
     Where the source lay does not matter, but its `stamp` (names, sizes, dates); if the source is
     not there now the stamp is None, and then where it lay decides.
@@ -214,9 +217,9 @@ def _is_store_of(folder, parameters):
     ignored = {"source" if parameters["stamp"] else "stamp": None}
     try:
         made = read_json(folder / "dataset.json")["parameters"]
-        return made | ignored == parameters | ignored and bool(load(folder))
+        return load(folder) if made | ignored == parameters | ignored else None
     except (OSError, KeyError, DataError):
-        return False
+        return None
 
 
 def _build(folder, parameters, source, raw):
