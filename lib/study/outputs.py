@@ -1,29 +1,44 @@
-"""What a step leaves in results/<study>: whether it is whole, when it was written, its removal.
+"""What a step has left in results/<study>: the files that its run wrote, as run.json lists them.
 
-A result is what its step made, and nothing else. Tables and pictures are removed when a step starts
-anew. Its trainings stay, since an unchanged setting takes them up again: a training writes its
-checkpoint.json whenever it is opened, and what has not been opened is removed when the step ends.
+A result is what its step made, and nothing else. What a step had left is removed before it runs
+again. Its trainings stay, since an unchanged setting takes them up: a training writes its
+checkpoint.json whenever it is opened, and what was not opened is removed when the step ends.
 """
 
-import csv
+import contextlib
 import shutil
-import zipfile
 
 from lib.files import read_json
 
-PNG_END = b"IEND\xaeB`\x82"
+STATE = "/checkpoint.json"  # in the folder of every training
 
 
-def missing(study, step):
-    """Name the first thing that a finished step would have left and that is not there, or cut."""
-    models = [folder / "model.keras" for name in step.trains for folder in [study.folder / name]]
-    paths = [study.folder / f"notebooks/{step.name}.ipynb", *models]
-    paths += [study.folder / name for name in step.outputs]
-    paths += [path for training in _trainings(study, step) for path in _pieces(training)]
-    for path in paths:
-        if not _is_whole(path):
-            return str(path.relative_to(study.folder))
-    if "data.json" in step.outputs:  # the photos are outside: data.json tells where
+def written(folder, since, others):
+    """Files under a folder that were written since a time, and all of the trainings opened since.
+
+    `since` is in seconds since 1970; `others` are paths that are not looked at. Gives a dict of
+    path, from the folder, to (bytes, time of change).
+    """
+    found = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in others:
+            found[name] = (path.stat().st_size, path.stat().st_mtime)
+    new = {name for name, (_, changed) in found.items() if changed >= since}
+    opened = tuple(_trainings(new))
+    return {n: facts for n, facts in found.items() if n in new or n.startswith(opened)}
+
+
+def lacking(study, files):
+    """The first of a finished step's files that is not there or cut; "" if all of it is whole.
+
+    `files` is path -> bytes. The photos of data.json stand elsewhere; they count as well.
+    """
+    for name, size in files.items():
+        path = study.folder / name
+        if not path.is_file() or path.stat().st_size < size:
+            return name
+    if "data.json" in files:
         data = read_json(study.folder / "data.json")
         store = read_json(study.root / data.get("folder", "") / "dataset.json")
         if "fingerprint" not in store or store["fingerprint"] != data.get("fingerprint"):
@@ -31,76 +46,32 @@ def missing(study, step):
     return ""
 
 
-def clear(study, step, trainings=False):
-    """Remove a step's tables and pictures, and its trainings, too, if that is asked for."""
-    folders = step.trains + step.may_train if trainings else ()
-    for path in _found(study, step.outputs + step.may_leave + folders):
-        _remove(path)
+def clear(study, files, finished, force):
+    """Remove what a step has left, but for its trainings, and give the files of these.
+
+    Of a finished step, a training that is not whole is removed, too: nothing else can make it whole
+    again. With `force` all are removed.
+    """
+    kept = {}
+    for training in () if force else _trainings(files):
+        pieces = {name: size for name, size in files.items() if name.startswith(training)}
+        if not (finished and lacking(study, pieces)):
+            kept |= pieces
+    remove(study.folder, files.keys() - kept.keys())
+    return kept
 
 
-def drop_broken(study, step):
-    """Remove finished trainings that are not whole: nothing else can make them whole again."""
-    for training in _trainings(study, step):
-        if not all(map(_is_whole, _pieces(training))):
-            _remove(training)
+def remove(folder, names):
+    """Remove files of a folder, with all of the trainings among them, and what is empty then."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    for training in _trainings(names):
+        shutil.rmtree(folder / training, ignore_errors=True)
+    for path in sorted(folder.rglob("*"), reverse=True):
+        with contextlib.suppress(OSError):  # a file, or a folder that is not empty
+            path.rmdir()
 
 
-def drop_unopened(study, step, since):
-    """Remove what a step may train and has not opened since a time (seconds)."""
-    for folder in _found(study, step.may_train):
-        states = list(folder.rglob("checkpoint.json"))
-        for state in states:
-            if state.stat().st_mtime < since:
-                _remove(state.parent)
-        if not any(state.is_file() for state in states):
-            _remove(folder)
-
-
-def took_up(study, step, since):
-    """Whether a training of a step had ended before a time (seconds), and was kept."""
-    models = (training / "model.keras" for training in _trainings(study, step))
-    return any(path.is_file() and path.stat().st_mtime < since for path in models)
-
-
-def last_written(study, step):
-    """When a step wrote its last file, in seconds since 1970; 0 if there is none."""
-    patterns = (f"notebooks/{step.name}.ipynb", *step.outputs, *step.may_leave)
-    patterns += tuple(f"{name}/**/*" for name in step.trains + step.may_train)
-    return max((path.stat().st_mtime for path in _found(study, patterns)), default=0)
-
-
-def _found(study, patterns):
-    return [path for pattern in patterns for path in study.folder.glob(pattern)]
-
-
-def _trainings(study, step):
-    """Folders of a step that hold a training, in progress or finished."""
-    patterns = [f"{name}/**/checkpoint.json" for name in step.trains + step.may_train]
-    return [state.parent for state in _found(study, patterns)]
-
-
-def _pieces(training):
-    """Files that a training must have left; none if it has not ended."""
-    if read_json(training / "checkpoint.json").get("finished"):
-        yield training / "model.keras"
-        if (training / "nogan.csv").is_file():
-            yield training / "critic.keras"
-            with (training / "nogan.csv").open(newline="") as file:
-                for row in csv.DictReader(file):
-                    yield training / "looks" / f"{int(row['step']):06d}.png"
-
-
-def _is_whole(path):
-    """Whether a file is there and has its end; a folder has to be there."""
-    if path.suffix == ".keras":
-        return path.is_file() and zipfile.is_zipfile(path)
-    if path.suffix == ".png":
-        return path.is_file() and path.read_bytes().endswith(PNG_END)
-    return path.is_dir() or (path.is_file() and path.stat().st_size > 0)
-
-
-def _remove(path):
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _trainings(names):
+    """Folders, with a slash at the end, of the trainings among some files."""
+    return [name.removesuffix(STATE) + "/" for name in names if name.endswith(STATE)]

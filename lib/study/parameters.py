@@ -8,6 +8,7 @@ parameter, range and value. Unit and meaning stand beside the default, in the no
 Reference: pydantic, strict mode, https://docs.pydantic.dev/latest/concepts/strict_mode
 """
 
+import contextlib
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Required
@@ -102,22 +103,10 @@ class UsageError(ValueError):
 def check(values, root="."):
     """Check parameters, each by itself and those that depend on each other.
 
-    Parameters
-    ----------
-    values : dict of str -> object
-        Such as `globals()`: names that are no parameters are not looked at.
-    root : path-like
-        Folder that relative paths start from.
-
-    Returns
-    -------
-    dict of str -> object
-        The parameters among the values; a whole number is a float where one is declared.
-
-    Raises
-    ------
-    UsageError
-        For the first that is wrong: its name, what is expected, and what came.
+    `values` is a dict such as `globals()`, names in it that are no parameters are not looked at;
+    `root` is the folder that relative paths start from. Gives the parameters among the values; a
+    whole number is a float where one is declared. Raises UsageError for the first that is wrong:
+    its name, what is expected, and what came.
     """
     given = {name: values[name] for name in Parameters.__annotations__ if name in values}
     try:
@@ -126,7 +115,7 @@ def check(values, root="."):
         name = error.errors()[0]["loc"][0]
         wrong = [(name, expected(name))]
     else:
-        wrong = list(_conflicts(checked, Path(root)))
+        wrong = _conflicts(checked, Path(root))
     for name, words in wrong:
         raise UsageError(f"{name}: expected {words}, got {given[name]!r:.80}")
     return checked
@@ -175,12 +164,10 @@ def _conflicts(values, root):
     for name, words in PATHS.items():
         if is_path(name, values.get(name)):
             path, folder = root / values[name], "" if name == "XCEPTION_WEIGHTS" else " or folder"
-            try:
-                found = values[name] and (path.is_file() or (path.is_dir() and folder))
-            except OSError:  # such as a name that is too long
-                found = False
-            if not found:
-                yield name, " or ".join([f"a file{folder} that is there", *words, "None"])
+            with contextlib.suppress(OSError):  # such as a name that is too long
+                if values[name] and (path.is_file() or (folder and path.is_dir())):
+                    continue
+            yield name, " or ".join([f"a file{folder} that is there", *words, "None"])
 
 
 def _words(schema):

@@ -4,33 +4,64 @@ A notebook declares its parameters in the cell tagged `parameters`, one a line, 
 default: `IMAGE_SIZE: int = 64`. A profile is a flat YAML file of such names and values, for all
 notebooks together. papermill itself only warns of an unknown name, and trains with the default: so
 names are checked here, and values in `lib.study.parameters`.
+
+Three names are for the runner itself. NOTEBOOKS leaves others out. A variant `v` of a study `s`, of
+VARIANTS, is the study `s-v`. With SEEDS `[0, 1, 2]` the study itself has the first seed, and
+`s-seed1` and `s-seed2` train and measure the same on the same photos.
 """
 
 import ast
 import contextlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from lib.study.parameters import OF_THE_RUNNER, UsageError, is_path, nearest, types
+from lib.study import steps
+from lib.study.parameters import OF_THE_RUNNER, UsageError, check, is_path, nearest, types
+
+LAST = "07_evaluate"  # what a study that is there for its seed ends with
 
 
-@dataclass(frozen=True)
-class Notebook:
-    """What the runner has to know of a notebook."""
+def expand(profile, settings, root):
+    """The studies that a profile asks for, in the order in which they have to run.
 
-    defaults: dict  # name of a parameter -> default
-    code: tuple  # sources of its code cells, the parameters cell aside
+    Takes the arguments of `read`. Gives a list of Study; those that repeat one with other seeds
+    come before it. Raises UsageError if anything is wrong with any of them, or with a notebook.
+    """
+    root = Path(root).resolve()
+    name, values = read(profile, settings, root)
+    runner = {word: values.pop(word, None) for word in OF_THE_RUNNER}
+    runner = check({word: value for word, value in runner.items() if value is not None})
+    books = {step: read_notebook(root / f"notebooks/{step}.ipynb") for step in steps.STEPS}
+    chosen = sorted(map(steps.find_step, runner.get("NOTEBOOKS") or books))
+    seeds = tuple(runner.get("SEEDS", ()))
 
-    def values(self, given):
-        """Return its parameters, name -> value: what is given, and its own defaults."""
-        return {name: given.get(name, default) for name, default in self.defaults.items()}
+    def study(given, names, seeds=()):
+        given, values, code = _declared(given, books, root), {}, {}
+        for step in names:
+            defaults, code[step] = books[step]
+            own = {key: given.get(key, default) for key, default in defaults.items()}
+            values[step] = check(own, root)
+        return steps.Study(given["STUDY"], name, root, code, values, seeds)
+
+    found = []
+    for variant, own in (runner.get("VARIANTS") or {"": {}}).items():
+        given = values | own
+        given["STUDY"] = f"{values['STUDY']}-{variant}" if variant else values["STUDY"]
+        for seed in seeds[1:]:
+            again = given | {"STUDY": f"{given['STUDY']}-seed{seed}", "SEED": seed}
+            found.append(study(again, [step for step in chosen if step <= LAST]))
+        given |= {"SEED": seeds[0]} if seeds else {}
+        found.append(study(given, chosen, seeds))
+    return found
 
 
 def read_notebook(path):
-    """Read what a notebook declares, and its code; UsageError if it is not as said above."""
+    """What a notebook declares, name -> default, and the sources of its other code cells.
+
+    Raises UsageError if it is not as said above.
+    """
     try:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         cells = [cell for cell in cells if cell["cell_type"] == "code"]
@@ -40,11 +71,7 @@ def read_notebook(path):
     except (OSError, AttributeError, KeyError, SyntaxError, TypeError, ValueError) as error:
         expected = "expected a notebook with one parameters cell of lines NAME: type = literal"
         raise UsageError(f"{path}: {expected}: {_one_line(error)}") from None
-    for name in defaults:
-        if not types(name):
-            raise UsageError(f"{path}: {name} is not in lib/study/parameters.py")
-    code = ("".join(cell["source"]) for cell in cells if cell is not tagged)
-    return Notebook(defaults, tuple(code))
+    return defaults, ["".join(cell["source"]) for cell in cells if cell is not tagged]
 
 
 def read(profile, settings, root):
@@ -73,12 +100,12 @@ def read(profile, settings, root):
     return path.stem, {"STUDY": path.stem} | values
 
 
-def declared(values, notebooks, root):
-    """Return values as the notebooks can use them: 1e-4 as a number, paths from the root.
+def _declared(values, books, root):
+    """Values as the notebooks can use them: 1e-4 as a number, paths from the root.
 
     Raises UsageError if no notebook declares such a parameter, and names the nearest one.
     """
-    known = {"STUDY", *OF_THE_RUNNER}.union(*(notebook.defaults for notebook in notebooks))
+    known = {*OF_THE_RUNNER}.union(*(defaults for defaults, _ in books.values()))
     found = {}
     for name, value in values.items():
         if name not in known:

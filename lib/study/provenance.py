@@ -28,19 +28,14 @@ def identity(path):
 
 
 def versions(packages=PACKAGES):
-    """Versions of Python, of Keras's backend and of the packages (None: not installed)."""
-    found = {"python": platform.python_version(), "backend": _backend()}
+    """Versions of Python and of the packages (None: not installed), and Keras's backend."""
+    settings = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
+    chosen = os.environ.get("KERAS_BACKEND") or read_json(settings).get("backend", "tensorflow")
+    found = {"python": platform.python_version(), "backend": chosen}  # as Keras itself chooses it
     for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
+        there = importlib.metadata.distributions(name=package)
+        found[package] = next((one.version for one in there), None)
     return found
-
-
-def numerics():
-    """Return the part of `versions` that may change a number: backend, tensorflow, keras, numpy."""
-    return {name: value for name, value in versions(NUMERICS).items() if name != "python"}
 
 
 def commit(root):
@@ -53,30 +48,21 @@ def commit(root):
 
 def hardware():
     """Processor, cores this process may use, memory in GB, and names of the NVIDIA GPUs."""
-    information, memory = Path("/proc/cpuinfo"), None
+    information = Path("/proc/cpuinfo")  # Linux
     text = information.read_text() if information.is_file() else ""
     name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "cpu": name[1] if name else platform.processor() or platform.machine(),
         "cores": len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count()))(0)),
-        "memory_gb": memory,
+        "memory_gb": round(memory / 1e9, 1),
         "gpus": _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").splitlines(),
     }
-
-
-def _backend():
-    """Name of Keras's backend, as Keras itself will choose it."""
-    home = os.environ.get("KERAS_HOME") or Path(os.environ.get("HOME", "/")) / ".keras"
-    chosen = read_json(Path(home) / "keras.json").get("backend", "tensorflow")
-    return os.environ.get("KERAS_BACKEND") or chosen
 
 
 def _output(*command):
     """Output of a program, or an empty string where there is no such program or it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -23,26 +23,23 @@ Reference: papermill, https://papermill.readthedocs.io
 import argparse
 import contextlib
 import datetime
+import fcntl
 import logging
 import os
 import sys
 import time
 from pathlib import Path
 
-from lib.files import read_json, write_json
-from lib.study import outputs, provenance, series
+from lib.files import read_json, write_json, write_text
+from lib.study import outputs, profiles, provenance
 from lib.study.parameters import UsageError, nearest
 from lib.study.progress import Progress
 from lib.study.steps import plan
 
-try:
-    import fcntl
-except ImportError:  # Windows: nothing keeps two runs of one study apart there
-    fcntl = None
-
 ROOT = Path(__file__).resolve().parents[2]
 # What the kernels inherit; the second makes it this Python's kernel, not one of the user's.
 KERNEL = {"PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
+RECORD, LOCK = "run.json", ".lock"
 MESSAGE_LINES = 12  # of a cell's error; the notebook has all of it
 
 
@@ -50,100 +47,107 @@ class StepError(RuntimeError):
     """A notebook that failed."""
 
 
-def run(study, start=None, only=None, force=False, replace=False, repeats=(), out=None):
+def run(study, start=None, only=None, force=False, replace=False, out=None):
     """Run the notebooks of a study that are not up to date, as `steps.plan` says.
 
-    `force` also removes what was trained before; `replace` also writes to a published study;
-    `repeats` names studies that repeat it with other seeds, and have been run. Progress goes to
-    `out`, a text stream. Raises UsageError before anything is written, for wrong arguments, a
-    missing file or a study in use; StepError if a notebook fails: the later ones are not run.
+    `force` also removes what was trained before; `replace` also writes to a published study.
+    Progress goes to `out`, a text stream. Raises UsageError before anything is written, for wrong
+    arguments, a missing file or a study in use; StepError if a notebook fails: the later ones are
+    not run.
     """
     out = out or sys.stdout
     if (study.folder / "README.md").is_file() and not replace:
         place = f"results/{study.name}"
         raise UsageError(f"{place} is a published study: give another STUDY, or --replace")
-    plan(study, start, only, force)
+    tasks = [task for task in plan(study, start, only, force) if task.selected]
     try:
         os.environ |= KERNEL | {"HOME": str(Path.home())}
     except RuntimeError:
         raise UsageError("HOME is not set, and this user has no home folder: set HOME") from None
     with _lock(study), contextlib.chdir(study.root):
-        if not repeats:
-            series.forget_seeds(study.folder)
-        tasks = [task for task in plan(study, start, only, force) if task.selected]
         for number, task in enumerate(tasks, start=1):
-            label = f"[{number}/{len(tasks)}] {task.step.name}"
+            label = f"[{number}/{len(tasks)}] {task.step}"
             if task.reason:
                 _run_step(study, task, label, force, out)
             else:
                 print(f"{label} is up to date", file=out)
-        if repeats:
-            series.write_seeds(study.folder, repeats)
 
 
 def _run_step(study, task, label, force, out):
-    """Run one notebook, and write it down in run.json."""
-    step, name, path = task.step, task.step.name, study.folder / "run.json"
-    record = read_json(path)
-    steps = {known: one for known, one in record.get("steps", {}).items() if known in study.values}
-    begun, former = record.get("begun", {}), steps.pop(name, {}).get("seconds", 0)
-    go = begun.get(name, {"spent": 0, "former": former})  # there is one if it was killed
-    if "began" in go:
-        go["spent"] += max(0, outputs.last_written(study, step) - go["began"])
-    goes_on = go.get("fingerprint") == task.fingerprint and not force
-    if not goes_on:
-        go = {"spent": 0, "former": go["spent"] + go["former"]}
-        begun.pop(name, None)
-    _record(study, _header(study) | {"steps": steps, "begun": begun})
-    go["began"] = path.stat().st_mtime  # by the clock of the disk
-    if not goes_on:
-        outputs.clear(study, step, trainings=force)
-        go |= {"fingerprint": task.fingerprint, "first": go["began"]}
-    outputs.drop_broken(study, step)
-    _record(study, {"begun": begun | {name: go}})
-
-    (study.folder / "notebooks").mkdir(exist_ok=True)
-    copy = f"results/{study.name}/notebooks/{name}.ipynb"
-    with Progress(label, out) as progress:
-        _execute(name, study.values[name], copy, progress)
-    outputs.drop_unopened(study, step, go["began"])
-    lacking = outputs.missing(study, step)
-    if lacking:
-        raise StepError(f"{name} came to its end, but {lacking} is missing or cut")
-
-    seconds = go["spent"] + time.time() - go["began"]
-    seconds += go["former"] if outputs.took_up(study, step, go["first"]) else 0
-    steps[name] = {
-        "fingerprint": task.fingerprint,
-        "seconds": round(seconds, 1),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "parts": task.parts,
-    }
-    begun.pop(name, None)
-    parameters = {}
-    for one in sorted(steps, reverse=True):
-        parameters |= steps[one]["parts"]["parameters"]
-    made = {"parameters": parameters, "seed": parameters.get("SEED")}
-    made["data"] = read_json(study.folder / "data.json")
-    made["seconds"] = round(sum(one["seconds"] for one in steps.values()), 1)
-    _record(study, made | {"steps": dict(sorted(steps.items())), "begun": begun})
-
-
-def _record(study, changes):
-    """Write entries of run.json."""
-    path = study.folder / "run.json"
-    write_json(path, read_json(path) | changes)
-
-
-def _header(study):
-    """What run.json says of how a step was run."""
-    return {
+    """Run one notebook, and write it down in run.json: in `begun` until it has finished."""
+    name, folder = task.step, study.folder
+    record = {"steps": {}, "begun": {}} | read_json(folder / RECORD)
+    steps, begun = record["steps"], record["begun"]
+    done, killed = steps.pop(name, {}), begun.pop(name, {})
+    known = [*steps.values(), *begun.values()]
+    others = {RECORD, LOCK}.union(*(one.get("files", ()) for one in known))
+    left, spent = done.get("files", {}), done.get("seconds", 0)
+    if killed:
+        files = outputs.written(folder, killed["began"], others)
+        ended = max((changed for _, changed in files.values()), default=killed["began"])
+        spent = _seconds(killed, files, ended)
+        left = killed.get("files", {}) | {path: size for path, (size, _) in files.items()}
+    goes_on = killed.get("fingerprint") == task.fingerprint and not force
+    left = outputs.clear(study, left, bool(done), force)
+    (folder / LOCK).touch()
+    go = {"began": (folder / LOCK).stat().st_mtime}  # by the clock of the disk
+    go |= {"fingerprint": task.fingerprint, "goes_on": goes_on, "spent": spent, "files": left}
+    record |= {
         "study": study.name,
         "profile": study.profile,
+        "seeds": list(study.seeds),
         "versions": provenance.versions(),
         "git": provenance.commit(study.root),
         "hardware": provenance.hardware(),
     }
+    write_json(folder / RECORD, record | {"begun": begun | {name: go}})
+
+    copy = f"results/{study.name}/notebooks/{name}.ipynb"
+    (study.root / copy).parent.mkdir(exist_ok=True)
+    if name == "09_report" and study.repeats:
+        _write_seeds(study)
+    with Progress(label, out) as progress:
+        _execute(name, study.values[name], copy, progress)
+    files = outputs.written(folder, go["began"], others)
+    outputs.remove(folder, left.keys() - files.keys())
+
+    steps[name] = {
+        "fingerprint": task.fingerprint,
+        "seconds": round(_seconds(go, files, time.time()), 1),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "parts": task.parts,
+        "files": {path: size for path, (size, _) in files.items()},
+    }
+    parameters = {}
+    for one in sorted(steps, reverse=True):
+        parameters |= steps[one]["parts"]["parameters"]
+    record |= {"parameters": parameters, "seed": parameters.get("SEED")}
+    record["data"] = read_json(folder / "data.json")
+    record["seconds"] = round(sum(one["seconds"] for one in steps.values()), 1)
+    write_json(folder / RECORD, record | {"steps": dict(sorted(steps.items()))})
+
+
+def _seconds(go, files, until):
+    """Seconds that a step took up to a time: its last go, and those before that it builds on.
+
+    It does where it goes on after a kill, or has taken up a training that had ended before.
+    """
+    kept = [name for name, (_, changed) in files.items() if changed < go["began"]]
+    builds_on = go.get("goes_on") or any(name.endswith("/model.keras") for name in kept)
+    return until - go["began"] + builds_on * go["spent"]
+
+
+def _write_seeds(study):
+    """Write seeds.csv of a study from its summary and those of its repeats."""
+    import pandas as pd  # a second: only when it is needed
+
+    from lib.report.seeds import over_seeds
+
+    folders = [study.folder, *map(study.folder.with_name, study.repeats)]
+    paths = [folder / "summary.csv" for folder in folders]
+    if all(path.is_file() for path in paths):  # NOTEBOOKS may leave 07 out
+        seeds = over_seeds([pd.read_csv(path) for path in paths])
+        write_text(study.folder / "seeds.csv", seeds.to_csv(index=False))
 
 
 def _execute(name, values, copy, progress):
@@ -177,10 +181,9 @@ def _execute(name, values, copy, progress):
 def _lock(study):
     """Hold results/<study>; the operating system lets go of it when the process ends."""
     study.folder.mkdir(parents=True, exist_ok=True)
-    with (study.folder / ".lock").open("w") as file:
+    with (study.folder / LOCK).open("w") as file:
         try:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"results/{study.name} is in use by another run") from None
         yield
@@ -192,11 +195,7 @@ def _report(names, root):
     from lib import report
     from lib.report import comparison
 
-    several = len(folders) > 1
-    try:
-        print(comparison.build(folders) if several else report.build(folders[0]))
-    except (FileNotFoundError, ValueError) as error:
-        raise UsageError(f"report {' '.join(names)}: {error}") from None
+    print(comparison.build(folders) if folders[1:] else report.build(*folders))
 
 
 def _release(names, root):
@@ -215,8 +214,8 @@ def _release(names, root):
 def _known(name, root):
     """Folder of a study that has been run."""
     results = root / "results"
-    if not (results / name / "run.json").is_file():
-        known = sorted(path.parent.name for path in results.glob("*/run.json"))
+    if not (results / name / RECORD).is_file():
+        known = [path.parent.name for path in results.glob(f"*/{RECORD}")]
         raise UsageError(f"no study {name}: {nearest(name, known)}")
     return results / name
 
@@ -226,13 +225,13 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def _options(arguments):
-    """Read the command line of a run."""
+def _study(arguments, root):
+    """Run or list what a command line asks for."""
     parser = _Parser(
         "python -m lib.study",
         description="Run a study. Also: report STUDY..., release STUDY...",
     )
-    parser.add_argument("profile", nargs="?", help="name in notebooks/profiles, or a YAML file")
+    parser.add_argument("profile", help="name in notebooks/profiles, or a YAML file")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--from", dest="start", metavar="NOTEBOOK", help="run it and later ones")
     which.add_argument("--only", metavar="NOTEBOOK", help="run it alone, in any case")
@@ -241,41 +240,34 @@ def _options(arguments):
     parser.add_argument("--replace", action="store_true", help="write to a published study, too")
     parser.add_argument("--list", action="store_true", help="say what would run, and why")
     options = parser.parse_args(arguments)
-    if not options.profile:
-        raise UsageError("expected the name of a profile")
-    return options
-
-
-def _study(arguments, root):
-    """Run or list what a command line asks for."""
-    options = _options(arguments)
     which = (options.start, options.only, options.force)
-    done = []
-    for study, repeats in series.expand(options.profile, options.set, root):
+    reports = []
+    for study in profiles.expand(options.profile, options.set, root):
         if options.list:
             for task in plan(study, *which):
                 left = "" if task.selected else "left alone; "
-                print(f"{task.step.name}: {left}{task.reason or 'up to date'}")
+                print(f"{task.step}: {left}{task.reason or 'up to date'}")
             continue
-        run(study, *which, options.replace, repeats)
+        run(study, *which, options.replace)
         print(f"done: results/{study.name}")
-        done += [study.name] if (study.folder / "report.html").is_file() else []
-    if len(done) > 1:  # variants
-        _report(done, root)
+        reports += [study.name] if (study.folder / "report.html").is_file() else []
+    if len(reports) > 1:  # variants
+        _report(reports, root)
 
 
 def main(arguments=None, root=ROOT):
     """Command line; returns the exit status."""
-    command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    arguments, root = sys.argv[1:] if arguments is None else arguments, Path(root)
+    command, *names = arguments or [""]
     try:
         if command in ("report", "release"):
-            if not rest:
+            if not names:
                 raise UsageError(f"{command}: expected the name of a study")
-            (_report if command == "report" else _release)(rest, Path(root))
+            (_report if command == "report" else _release)(names, root)
         else:
-            _study([command, *rest] if command else [], Path(root))
+            _study(arguments, root)
         return 0
-    except (UsageError, OSError) as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except StepError as error:

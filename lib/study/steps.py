@@ -11,57 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.files import code_of, digest, read_json
-from lib.study import outputs, profiles, provenance
-from lib.study.parameters import UsageError, check, is_path, nearest
+from lib.study import outputs, provenance
+from lib.study.parameters import UsageError, is_path, nearest
 
-
-@dataclass(frozen=True)
-class Step:
-    """A notebook, the steps whose results it reads, and what it leaves in results/<study>."""
-
-    name: str
-    needs: tuple = ()
-    outputs: tuple = ()  # what it always leaves, trainings aside
-    may_leave: tuple = ()  # patterns of what it leaves besides
-    trains: tuple = ()  # folders of trainings that it always leaves, with their model.keras
-    may_train: tuple = ()  # patterns of such folders that hang on its parameters
-
-
-def _figures(names):
-    return tuple(f"figures/{name}.png" for name in names.split())
-
-
-DATA = ("01_preprocess",)
-TRAINING = ("03_cnn", "04_autoencoder", "05_xception", "06_gan")
-EVALUATED = ("metrics.csv", "summary.csv", "summary.json", "colors.csv", "ab_histograms.npz")
-CHARTS = _figures("rmse_ab_bars rank error_by_color ab_histograms fig7_8_curves fig6_grid worst")
-STEPS = (
-    Step(
-        DATA[0],
-        outputs=("data.json",),
-        may_leave=_figures("counts fig1_gray_sample fig2_samples fig3_flow lab_channels")
-        + _figures("ab_histogram scenes_oracle rejected"),
-    ),
-    Step("02_classical", DATA, ("scribbles.csv",), _figures("scribbles classical_grid")),
-    Step("03_cnn", DATA, (), _figures("fig4_cnn"), ("cnn",)),
-    Step("04_autoencoder", DATA, (), _figures("fig5_autoencoder"), ("autoencoder",)),
-    Step(
-        *("05_xception", DATA, (), _figures("xception xception_skips"), ("xception",)),
-        may_train=("xception_skips",),
-    ),
-    Step(
-        *("06_gan", DATA, (), _figures("generator critic nogan nogan_looks")),
-        trains=("generator", "gan"),
-        may_train=("generator_frozen", "critic", "gan-cycle*"),
-    ),
-    Step(
-        *("07_evaluate", (*DATA, *TRAINING), EVALUATED),
-        may_leave=(*CHARTS, "figures/slider", "figures/failures", "seeds.csv"),
-    ),
-    Step("08_colorize", (*DATA, *TRAINING), ("colorized", "figures/render_factor.png")),
-    Step("09_report", ("02_classical", "07_evaluate", "08_colorize"), ("report.html",)),
-)
-REFERENCE = "results/flickr8k/run.json"  # of the study that every other study's report shows
+_DATA = ("01_preprocess",)
+_NETWORKS = (*_DATA, "03_cnn", "04_autoencoder", "05_xception", "06_gan")
+STEPS = {  # name of a notebook: those whose results it reads
+    "01_preprocess": (),
+    "02_classical": _DATA,
+    "03_cnn": _DATA,
+    "04_autoencoder": _DATA,
+    "05_xception": _DATA,
+    "06_gan": _DATA,
+    "07_evaluate": _NETWORKS,
+    "08_colorize": _NETWORKS,
+    "09_report": ("02_classical", "07_evaluate", "08_colorize"),
+}
+REFERENCE = "flickr8k"  # the study that every other study's report shows
 
 
 @dataclass(frozen=True)
@@ -71,43 +37,30 @@ class Study:
     name: str
     profile: str
     root: Path
-    steps: tuple
     code: dict  # name of a step -> sources of its notebook's code cells
     values: dict  # name of a step -> its parameters
+    seeds: tuple = ()  # its own, and those of the studies that repeat it
 
     @property
     def folder(self):
         """Where its results go."""
         return self.root / "results" / self.name
 
+    @property
+    def repeats(self):
+        """Names of the studies that repeat it with other seeds."""
+        return [f"{self.name}-seed{seed}" for seed in self.seeds[1:]]
+
 
 @dataclass(frozen=True)
 class Task:
     """What is to be done about one step."""
 
-    step: Step
+    step: str
     parts: dict  # what the fingerprint is made of
     fingerprint: str
     reason: str  # why it has to run; "" if it is up to date
     selected: bool  # False: left alone, by --from or --only
-
-
-def prepare(profile, values, root, names=()):
-    """Check what is given to a study, and give a Study.
-
-    `profile` is the profile's name; `values` are parameters, name -> value, STUDY among them;
-    `names` are the notebooks to run, all if there is none. Raises UsageError if anything is wrong
-    with a notebook or a parameter.
-    """
-    root = Path(root).resolve()
-    books = {s.name: profiles.read_notebook(root / f"notebooks/{s.name}.ipynb") for s in STEPS}
-    given = profiles.declared(values, books.values(), root)
-    check({"STUDY": given["STUDY"]})
-    kept = {find_step(name).name for name in names} or set(books)
-    steps = tuple(step for step in STEPS if step.name in kept)
-    checked = {step.name: check(books[step.name].values(given), root) for step in steps}
-    code = {step.name: books[step.name].code for step in steps}
-    return Study(given["STUDY"], profile, root, steps, code, checked)
 
 
 def plan(study, start=None, only=None, force=False):
@@ -117,73 +70,71 @@ def plan(study, start=None, only=None, force=False):
     `force`, steps run that are up to date, too. Raises UsageError if there is no such step; or if a
     step needs one that is left alone and has not finished, or has run with other parameters.
     """
-    first = find_step(only or start or study.steps[0].name, study.steps)
+    first = find_step(only or start or next(iter(study.values)), study.values)
     records = read_json(study.folder / "run.json").get("steps", {})
-    numerics = provenance.numerics()
-    tasks = {}
-    for number, step in enumerate(study.steps):
-        values = study.values[step.name]
-        paths = {n: study.root / value for n, value in values.items() if is_path(n, value)}
-        if step.name == "09_report" and study.root / REFERENCE != study.folder / "run.json":
-            paths["reference"] = study.root / REFERENCE
-        code = code_of(*study.code[step.name])
+    versions = provenance.versions(provenance.NUMERICS)
+    tasks, unfit = {}, {}
+    for step, values in study.values.items():
+        code = code_of(*study.code[step])
         parts = {
             "parameters": values,
             "code": {name: code[name] for name in code if not name.startswith("lib/study/")},
-            "inputs": {need: tasks[need].fingerprint for need in step.needs if need in tasks},
-            "files": {n: provenance.identity(path) for n, path in paths.items() if path.exists()},
-            "versions": numerics,
+            "inputs": {need: tasks[need].fingerprint for need in STEPS[step] if need in tasks},
+            "files": _files(study, step),
+            "versions": versions,
         }
-        record, fingerprint = records.get(step.name), digest(parts)
-        selected = step is first if only else number >= study.steps.index(first)
-        reason = _reason(study, step, parts, record)
+        record, fingerprint = records.get(step), digest(parts)
+        selected = step == first if only else step >= first
+        wrong = _unfit(study, parts, record)
+        reason = wrong or _changed(parts, record, *list(parts)[1:])
+        below = next((unfit[need] for need in STEPS[step] if need in unfit), "")
+        if selected and below:
+            raise UsageError(f"{step} needs {below}: run it first")
         if selected and (only or force):
             reason = reason or "asked for"
+        if not selected and (wrong or below):
+            unfit[step] = f"{step}, {wrong}" if wrong else below
         if not selected and record:
             fingerprint = record["fingerprint"]  # later steps read what is there
-        tasks[step.name] = Task(step, parts, fingerprint, reason, selected)
-        if selected:
-            _check_needs(study, step, tasks, records)
+        tasks[step] = Task(step, parts, fingerprint, reason, selected)
     return list(tasks.values())
 
 
 def find_step(text, steps=None):
     """Find a step, among all or those given, by its name, number or word: 03_cnn, 03 or cnn."""
-    steps = STEPS if steps is None else steps
     text = f"{text:02}" if isinstance(text, int) else text.removesuffix(".ipynb")  # YAML's 02
+    steps = STEPS if steps is None else steps
     for step in steps:
-        number, _, word = step.name.partition("_")
-        if text in (step.name, number, word):
+        if text in (step, *step.split("_")):
             return step
-    raise UsageError(f"no notebook {text}: {nearest(text, [s.name for s in steps])}")
+    raise UsageError(f"no notebook {text}: {nearest(text, steps)}")
 
 
-def _check_needs(study, step, tasks, records):
-    """Raise UsageError if what a step needs, and what that needs, is left alone and unfit."""
-    for other in (tasks[need] for need in step.needs if need in tasks):
-        if other.selected:
-            continue
-        name = other.step.name
-        if name not in records or outputs.missing(study, other.step):
-            raise UsageError(f"{step.name} needs {name}, which has not finished: run it first")
-        before = records[name]["parts"]["parameters"]
-        for parameter, now in other.parts["parameters"].items():
-            if before.get(parameter) != now:
-                was = f"{parameter}={before.get(parameter)}"
-                raise UsageError(f"{name} ran with {was}, not {now}: give that, or run it again")
-        _check_needs(study, other.step, tasks, records)
+def _files(study, step):
+    """Identities of the files that a step reads, besides the results of the steps it needs."""
+    values = study.values[step]
+    paths = {name: study.root / value for name, value in values.items() if is_path(name, value)}
+    if step == "09_report":
+        for name in {REFERENCE, *study.repeats} - {study.name}:
+            paths[name] = study.folder.with_name(name) / "run.json"
+    return {name: provenance.identity(path) for name, path in paths.items() if path.exists()}
 
 
-def _reason(study, step, parts, record):
-    """Say why a step has to run, by the first part that differs; "" if it is up to date."""
-    if not record:
+def _unfit(study, parts, record):
+    """Say why what a step has left is not what the study asks for; "" if it is."""
+    if not record or "files" not in record:
         return "never finished"
-    for part, now in parts.items():
-        before = record["parts"].get(part, {})
+    lacking = outputs.lacking(study, record["files"])
+    return _changed(parts, record, "parameters") or (f"{lacking} is missing or cut" * bool(lacking))
+
+
+def _changed(parts, record, *which):
+    """Say which of a step's parts are others than before, by the first that is; "" if none is."""
+    for part in which:
+        before, now = record["parts"].get(part, {}), parts[part]
         names = [name for name in {**before, **now} if before.get(name, "-") != now.get(name, "-")]
         if names and part in ("parameters", "versions"):
             names = [f"{name} {before.get(name, '-')} -> {now.get(name, '-')}" for name in names]
         if names:
             return f"{part} changed: {', '.join(names)}"
-    lacking = outputs.missing(study, step)
-    return f"{lacking} is missing or cut" if lacking else ""
+    return ""
