@@ -8,8 +8,6 @@ checkpoint.json whenever it is opened, and what was not opened is removed when t
 import contextlib
 import shutil
 
-from lib.files import read_json
-
 STATE = "/checkpoint.json"  # in the folder of every training
 
 
@@ -29,24 +27,16 @@ def written(folder, since, others):
     return {n: facts for n, facts in found.items() if n in new or n.startswith(opened)}
 
 
-def lacking(study, files):
-    """The first of a finished step's files that is not there or cut; "" if all of it is whole.
-
-    `files` is path -> bytes. The photos of data.json stand elsewhere; they count as well.
-    """
+def lacking(folder, files):
+    """The first of the files of a finished step, path -> bytes, that is not there or cut, or ""."""
     for name, size in files.items():
-        path = study.folder / name
+        path = folder / name
         if not path.is_file() or path.stat().st_size < size:
             return name
-    if "data.json" in files:
-        data = read_json(study.folder / "data.json")
-        store = read_json(study.root / data.get("folder", "") / "dataset.json")
-        if "fingerprint" not in store or store["fingerprint"] != data.get("fingerprint"):
-            return f"the data set of data.json ({data.get('folder')})"
     return ""
 
 
-def clear(study, files, finished, force):
+def clear(folder, files, finished, force):
     """Remove what a step has left, but for its trainings, and give the files of these.
 
     Of a finished step, a training that is not whole is removed, too: nothing else can make it whole
@@ -55,9 +45,9 @@ def clear(study, files, finished, force):
     kept = {}
     for training in () if force else _trainings(files):
         pieces = {name: size for name, size in files.items() if name.startswith(training)}
-        if not (finished and lacking(study, pieces)):
+        if not (finished and lacking(folder, pieces)):
             kept |= pieces
-    remove(study.folder, files.keys() - kept.keys())
+    remove(folder, files.keys() - kept.keys())
     return kept
 
 

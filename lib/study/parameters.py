@@ -99,6 +99,9 @@ _SCHEMA = _ADAPTER.json_schema()
 class UsageError(ValueError):
     """A wrong argument or a missing file, found before anything ran; the message is one line."""
 
+    def __str__(self):
+        return " ".join(super().__str__().split())
+
 
 def check(values, root="."):
     """Check parameters, each by itself and those that depend on each other.

@@ -31,7 +31,7 @@ def expand(profile, settings, root):
     """
     root = Path(root).resolve()
     name, values = read(profile, settings, root)
-    runner = {word: values.pop(word, None) for word in OF_THE_RUNNER}
+    runner = {word: values.pop(word) for word in OF_THE_RUNNER if word in values}
     runner = check({word: value for word, value in runner.items() if value is not None})
     books = {step: read_notebook(root / f"notebooks/{step}.ipynb") for step in steps.STEPS}
     chosen = sorted(map(steps.find_step, runner.get("NOTEBOOKS") or books))
@@ -70,7 +70,7 @@ def read_notebook(path):
         defaults = {line.target.id: ast.literal_eval(line.value) for line in declared}
     except (OSError, AttributeError, KeyError, SyntaxError, TypeError, ValueError) as error:
         expected = "expected a notebook with one parameters cell of lines NAME: type = literal"
-        raise UsageError(f"{path}: {expected}: {_one_line(error)}") from None
+        raise UsageError(f"{path}: {expected}: {error}") from None
     return defaults, ["".join(cell["source"]) for cell in cells if cell is not tagged]
 
 
@@ -125,9 +125,4 @@ def _yaml(text, where):
         found = yaml.safe_load(text)
         return repr(found) and found  # an integer of thousands of digits has none
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UsageError(f"{where}: not readable as YAML: {_one_line(error)}") from None
-
-
-def _one_line(error):
-    """Text of an error, line breaks taken out."""
-    return " ".join(str(error).split())
+        raise UsageError(f"{where}: not readable as YAML: {error}") from None

@@ -60,11 +60,13 @@ def run(study, start=None, only=None, force=False, replace=False, out=None):
         place = f"results/{study.name}"
         raise UsageError(f"{place} is a published study: give another STUDY, or --replace")
     tasks = [task for task in plan(study, start, only, force) if task.selected]
-    try:
-        os.environ |= KERNEL | {"HOME": str(Path.home())}
-    except RuntimeError:
-        raise UsageError("HOME is not set, and this user has no home folder: set HOME") from None
-    with _lock(study), contextlib.chdir(study.root):
+    os.environ |= KERNEL | {"HOME": str(Path.home())}  # without HOME, drawing fails
+    study.folder.mkdir(parents=True, exist_ok=True)
+    with (study.folder / LOCK).open("w") as lock, contextlib.chdir(study.root):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with this process
+        except BlockingIOError:
+            raise UsageError(f"results/{study.name} is in use by another run") from None
         for number, task in enumerate(tasks, start=1):
             label = f"[{number}/{len(tasks)}] {task.step}"
             if task.reason:
@@ -88,7 +90,7 @@ def _run_step(study, task, label, force, out):
         spent = _seconds(killed, files, ended)
         left = killed.get("files", {}) | {path: size for path, (size, _) in files.items()}
     goes_on = killed.get("fingerprint") == task.fingerprint and not force
-    left = outputs.clear(study, left, bool(done), force)
+    left = outputs.clear(folder, left, bool(done), force)
     (folder / LOCK).touch()
     go = {"began": (folder / LOCK).stat().st_mtime}  # by the clock of the disk
     go |= {"fingerprint": task.fingerprint, "goes_on": goes_on, "spent": spent, "files": left}
@@ -175,18 +177,6 @@ def _execute(name, values, copy, progress):
             what = "because its kernel died: was there enough memory?"
     what = "\n".join(what.rstrip(": \n").splitlines()[:MESSAGE_LINES])
     raise StepError(f"{name} failed {what}\nThe notebook up to there: {copy}")
-
-
-@contextlib.contextmanager
-def _lock(study):
-    """Hold results/<study>; the operating system lets go of it when the process ends."""
-    study.folder.mkdir(parents=True, exist_ok=True)
-    with (study.folder / LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"results/{study.name} is in use by another run") from None
-        yield
 
 
 def _report(names, root):

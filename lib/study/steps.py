@@ -85,8 +85,8 @@ def plan(study, start=None, only=None, force=False):
         }
         record, fingerprint = records.get(step), digest(parts)
         selected = step == first if only else step >= first
-        wrong = _unfit(study, parts, record)
-        reason = wrong or _changed(parts, record, *list(parts)[1:])
+        wrong = _unfit(study.folder, parts, record)
+        reason = wrong or _changed(parts, record, *parts)
         below = next((unfit[need] for need in STEPS[step] if need in unfit), "")
         if selected and below:
             raise UsageError(f"{step} needs {below}: run it first")
@@ -120,12 +120,12 @@ def _files(study, step):
     return {name: provenance.identity(path) for name, path in paths.items() if path.exists()}
 
 
-def _unfit(study, parts, record):
+def _unfit(folder, parts, record):
     """Say why what a step has left is not what the study asks for; "" if it is."""
     if not record or "files" not in record:
         return "never finished"
-    lacking = outputs.lacking(study, record["files"])
-    return _changed(parts, record, "parameters") or (f"{lacking} is missing or cut" * bool(lacking))
+    lacking = outputs.lacking(folder, record["files"])
+    return f"{lacking} is missing or cut" if lacking else _changed(parts, record, "parameters")
 
 
 def _changed(parts, record, *which):
