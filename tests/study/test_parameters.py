@@ -7,29 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lib.study.parameters import Parameters, UsageError, check, expected, is_path
+from lib.study.parameters import Parameters, UsageError, check, expected
 
 ROOT = Path(__file__).resolve().parents[2]
 NAN, INFINITY, HUGE = math.nan, math.inf, 10**30
-ODD = (
-    -1,
-    0,
-    HUGE,
-    1e30,
-    NAN,
-    INFINITY,
-    -INFINITY,
-    1.5,
-    True,
-    None,
-    "",
-    "x",
-    "1",
-    [],
-    [0],
-    [-1],
-    {},
-)
+NUMBERS = (-1, 0, HUGE, 1e30, NAN, INFINITY, -INFINITY, 1.5)
+ODD = (*NUMBERS, True, None, "", "x", "1", [], [0], [-1], {})
 # Of these values, the ones that a parameter takes.
 TAKEN = {
     **{name: (True,) for name in ("SKIPS", "FINE_TUNE", "GAN_SATURATE", "CLASSICAL")},
@@ -58,11 +41,9 @@ def refuse(values, *words):
 
 @pytest.mark.parametrize("name", list(Parameters.__annotations__))
 def test_odd_values_are_refused_with_name_range_and_value(name):
+    taken = [(value, type(value)) for value in TAKEN.get(name, ())]
     for value in ODD:
-        if any(
-            value is taken or (value, type(value)) == (taken, type(taken))
-            for taken in TAKEN.get(name, ())
-        ):
+        if (value, type(value)) in taken:
             assert check({name: value}) == {name: value}
         else:
             refuse({name: value}, f"{name}: expected ", f"got {value!r}"[:80])
@@ -81,23 +62,18 @@ def test_limits_are_taken_and_what_is_beyond_is_not(name, limits):
     ("values", "words"),
     [
         ({"LEARNING_RATE": -1.0}, ["LEARNING_RATE: expected a number, above 0 to 1, got -1.0"]),
-        ({"LEARNING_RATE": 0.0}, ["above 0"]),
         ({"GAN_LEARNING_RATE": 1.01}, ["above 0 to 1"]),
         ({"GAN_AVERAGE": 1.0}, ["0 to below 1"]),
-        ({"SCRIBBLES": 3.0}, ["above 0 to 1"]),
         ({"SCRIBBLES": 1e-9, "IMAGE_SIZE": 64}, ["SCRIBBLES: expected a pixel at least", "64^2"]),
-        ({"PATIENCE": -1}, ["1 to 100000 or None"]),
         ({"GAN_STEPS": [3, 0]}, ["GAN_STEPS: expected a whole number, 1 to 1000000 or a list"]),
         ({"DATASET": "flickr"}, ["one of scenes, flickr8k, flickr30k, folder", "'flickr'"]),
         ({"DATASET": "folder", "SOURCE": None}, ["SOURCE: expected the place of the photos"]),
         ({"SCHEDULE": "linear"}, ["one of cosine, constant"]),
-        ({"LOSS": "l1"}, ["one of mse, mae, huber, rmse"]),
         ({"MODEL": "unet"}, ["MODEL: expected one of cnn,", "gan or None"]),
         ({"EPOCHS": 0}, ["EPOCHS: expected 1 or more (0 is for 06_gan alone), got 0"]),
         ({"MAX_IMAGES": 20, "BATCH_SIZE": 32}, ["BATCH_SIZE: expected MAX_IMAGES=20 or less"]),
         ({"GENERATOR": {"filters": 4, "fine_tune": 1}}, ["fine_tune with encoder: xception only"]),
         ({"GENERATOR": {"filters": 4, "atention": True}}, ["attention: true or false", "atention"]),
-        ({"GENERATOR": {"filters": 1}}, ["filters: a whole number, 2 to 256"]),
         ({"GENERATOR": {"filters": 4, "encoder": "vgg"}}, ["encoder: one of scratch, xception"]),
         ({"GENERATOR": {"filters": 4, "fine_tune": -1}}, ["fine_tune: a whole number, 0 to"]),
         ({"GENERATOR": {"encoder": "scratch"}}, ["filters: a whole number"]),
@@ -106,7 +82,6 @@ def test_limits_are_taken_and_what_is_beyond_is_not(name, limits):
         ({"XCEPTION_WEIGHTS": "imagent"}, ["a file that is there or auto or imagenet or None"]),
         ({"XCEPTION_WEIGHTS": "/etc"}, ["XCEPTION_WEIGHTS: expected a file", "got '/etc'"]),
         ({"STUDY": "../x"}, ["letters, digits, - and _", "'../x'"]),
-        ({"STUDY": "a\n"}, ["letters, digits, - and _"]),
         ({"SEEDS": [1, 1]}, ["SEEDS: expected each seed once"]),
     ],
 )
@@ -126,15 +101,6 @@ def test_what_makes_sense_is_taken(tmp_path):
         assert check(values, tmp_path) == values
     found = check({"LEARNING_RATE": 1, "np": None, "__name__": "x"})
     assert found == {"LEARNING_RATE": 1} and isinstance(found["LEARNING_RATE"], float)
-
-
-def test_an_address_and_a_word_are_no_paths():
-    assert is_path("SOURCE", "a.zip") and is_path("XCEPTION_WEIGHTS", "a.h5")
-    for name, value in [
-        *(("SOURCE", "https://a"), ("SOURCE", None), ("XCEPTION_WEIGHTS", "imagenet")),
-        *(("PHOTOS", "upload"), ("STUDY", "a")),
-    ]:
-        assert not is_path(name, value)
 
 
 def test_the_runner_and_the_check_start_without_the_heavy_packages():
