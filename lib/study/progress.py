@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import threading
 import time
 
@@ -9,10 +10,10 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\b]")  # colours and cursor move
 
 
 class Progress:
-    """Used as a context: writes `label ... 41 s` to a text stream; papermill prints into it."""
+    """Used as a context: prints `label ... 41 s`; papermill writes into it."""
 
-    def __init__(self, label, out):
-        self.label, self.out, self.printed = label, out, ""
+    def __init__(self, label):
+        self.label, self.out, self.printed = label, sys.stdout, ""
         self.start, self.ended = time.monotonic(), threading.Event()
         self.thread = threading.Thread(target=self._tick, daemon=True)
 

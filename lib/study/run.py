@@ -47,15 +47,13 @@ class StepError(RuntimeError):
     """A notebook that failed."""
 
 
-def run(study, start=None, only=None, force=False, replace=False, out=None):
+def run(study, start=None, only=None, force=False, replace=False):
     """Run the notebooks of a study that are not up to date, as `steps.plan` says.
 
-    `force` also removes what was trained before; `replace` also writes to a published study.
-    Progress goes to `out`, a text stream. Raises UsageError before anything is written, for wrong
-    arguments, a missing file or a study in use; StepError if a notebook fails: the later ones are
-    not run.
+    `force` also removes what was trained before; `replace` also writes to a published study. Raises
+    UsageError before anything is written, for wrong arguments, a missing file or a study in use;
+    StepError if a notebook fails: the later ones are not run.
     """
-    out = out or sys.stdout
     if (study.folder / "README.md").is_file() and not replace:
         place = f"results/{study.name}"
         raise UsageError(f"{place} is a published study: give another STUDY, or --replace")
@@ -70,12 +68,12 @@ def run(study, start=None, only=None, force=False, replace=False, out=None):
         for number, task in enumerate(tasks, start=1):
             label = f"[{number}/{len(tasks)}] {task.step}"
             if task.reason:
-                _run_step(study, task, label, force, out)
+                _run_step(study, task, label, force)
             else:
-                print(f"{label} is up to date", file=out)
+                print(f"{label} is up to date")
 
 
-def _run_step(study, task, label, force, out):
+def _run_step(study, task, label, force):
     """Run one notebook, and write it down in run.json: in `begun` until it has finished."""
     name, folder = task.step, study.folder
     record = {"steps": {}, "begun": {}} | read_json(folder / RECORD)
@@ -108,7 +106,7 @@ def _run_step(study, task, label, force, out):
     (study.root / copy).parent.mkdir(exist_ok=True)
     if name == "09_report" and study.repeats:
         _write_seeds(study)
-    with Progress(label, out) as progress:
+    with Progress(label) as progress:
         _execute(name, study.values[name], copy, progress)
     files = outputs.written(folder, go["began"], others)
     outputs.remove(folder, left.keys() - files.keys())
@@ -146,10 +144,8 @@ def _write_seeds(study):
     from lib.report.seeds import over_seeds
 
     folders = [study.folder, *map(study.folder.with_name, study.repeats)]
-    paths = [folder / "summary.csv" for folder in folders]
-    if all(path.is_file() for path in paths):  # NOTEBOOKS may leave 07 out
-        seeds = over_seeds([pd.read_csv(path) for path in paths])
-        write_text(study.folder / "seeds.csv", seeds.to_csv(index=False))
+    seeds = over_seeds([pd.read_csv(folder / "summary.csv") for folder in folders])
+    write_text(study.folder / "seeds.csv", seeds.to_csv(index=False))
 
 
 def _execute(name, values, copy, progress):

@@ -133,18 +133,11 @@ def test_the_published_studies_are_refused(name, capsys):
     assert "is a published study" in capsys.readouterr().err
 
 
-@pytest.fixture
-def folder():
-    """Results of a study that no earlier test has left, and that is gone afterwards."""
+@pytest.mark.slow
+def test_the_whole_study_runs():
+    """All nine notebooks in sequence, then once more: nothing is left to do."""
     folder = ROOT / "results" / "test-smoke"
     shutil.rmtree(folder, ignore_errors=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.mark.slow
-def test_the_whole_study_runs(folder):
-    """All nine notebooks in sequence, then once more: nothing is left to do."""
     assert study.main(["smoke", "--set", "STUDY=test-smoke"]) == 0
     assert (folder / "report.html").stat().st_size > 100_000
     run = json.loads((folder / "run.json").read_text())
@@ -153,6 +146,7 @@ def test_the_whole_study_runs(folder):
     assert study.main(["smoke", "--set", "STUDY=test-smoke"]) == 0
     again = json.loads((folder / "run.json").read_text())
     assert {name: step["finished"] for name, step in again["steps"].items()} == finished
+    shutil.rmtree(folder)
 
 
 def test_the_map_of_lib_names_every_file_and_folder_once():

@@ -66,7 +66,6 @@ def test_a_notebook_is_read_and_given_what_it_declares(root):
     [
         (None, "03_cnn.ipynb: expected a notebook with one parameters cell"),
         ("IMAGE_SIZE", "NAME: type = literal"),
-        ("IMAGE_SIZE = 3, f()", "NAME: type = literal"),
         ("IMAGE_SIZE: int = 3 * X", "NAME: type = literal"),
         ("IMAGE_SIZE: int", "NAME: type = literal"),
         ("IMAGE_SIZE: int = ", "invalid syntax"),
@@ -77,28 +76,19 @@ def test_a_wrong_parameters_cell_is_refused(root, parameters, words):
     refuse(words, root, "")
 
 
-def test_a_missing_notebook_is_refused(root):
-    (root / "notebooks/03_cnn.ipynb").unlink()
-    refuse("No such file", root, "")
-
-
 @pytest.mark.parametrize(
     ("text", "settings", "words"),
     [
         ("", ["IMAGE_SIZ=3"], "unknown parameter IMAGE_SIZ: the nearest known one is IMAGE_SIZE"),
-        ("", ["skips=true"], "unknown parameter skips: the nearest known one is SKIPS"),
         ("", ["CNN_FILTERS=3"], "unknown parameter CNN_FILTERS:"),  # of no notebook here
         ("", ["IMAGE_SIZE"], "--set IMAGE_SIZE: expected NAME=VALUE"),
         ("", ["IMAGE_SIZE=[1"], "--set IMAGE_SIZE=[1: not readable as YAML"),
         ("", ["IMAGE_SIZE=1e3"], "IMAGE_SIZE: expected a whole number, 32 to 256, got '1e3'"),
-        ("", ["IMAGE_SIZE="], "IMAGE_SIZE: expected a whole number, 32 to 256, got None"),
         ("", ["IMAGE_SIZE=" + "9" * 5000], "not readable as YAML"),
         ("", ["LOSS=no"], "LOSS: expected one of mse, mae, huber, rmse, got 'no'"),
         ("", ["SOURCE=/x/Photos #1"], "got '/x/Photos #1'"),
         ("", ["SOURCE=a: b"], "got 'a: b'"),
-        ("", ["SOURCE='a'"], '''got "'a'"'''),
         ("", ["SOURCE=~/c.zip"], "got '~/c.zip'"),
-        ("EPOCHZ: 1\n", [], "unknown parameter EPOCHZ"),
         ("- 3\n", [], "expected lines 'NAME: value', got list"),
         ("A: [\n", [], "quick.yaml: not readable as YAML"),
         ("3: 4\n", [], "unknown parameter 3"),

@@ -3,7 +3,6 @@
 The studies here are four tiny notebooks in a temporary project; most tests replace papermill.
 """
 
-import io
 import json
 import os
 import signal
@@ -131,13 +130,14 @@ def notebooks(monkeypatch):
 
 
 @pytest.fixture
-def again(root, notebooks):
+def again(root, notebooks, capsys):
     """Runs the study; gives the numbers of the steps that ran."""
 
     def run_again(*settings, **options):
         notebooks.ran.clear()
         for one in profiles.expand("quick", settings, root):
-            study.run(one, out=io.StringIO(), **options)
+            study.run(one, **options)
+        capsys.readouterr()
         return [name[:2] for name in notebooks.ran]
 
     return run_again
