@@ -57,7 +57,7 @@ def run(study, start=None, only=None, force=False, replace=False):
     if (study.folder / "README.md").is_file() and not replace:
         place = f"results/{study.name}"
         raise UsageError(f"{place} is a published study: give another STUDY, or --replace")
-    tasks = [task for task in plan(study, start, only, force) if task.selected]
+    plan(study, start, only, force)
     os.environ |= KERNEL | {"HOME": str(Path.home())}  # without HOME, drawing fails
     study.folder.mkdir(parents=True, exist_ok=True)
     with (study.folder / LOCK).open("w") as lock, contextlib.chdir(study.root):
@@ -65,6 +65,7 @@ def run(study, start=None, only=None, force=False, replace=False):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with this process
         except BlockingIOError:
             raise UsageError(f"results/{study.name} is in use by another run") from None
+        tasks = [task for task in plan(study, start, only, force) if task.selected]
         for number, task in enumerate(tasks, start=1):
             label = f"[{number}/{len(tasks)}] {task.step}"
             if task.reason:
@@ -82,7 +83,7 @@ def _run_step(study, task, label, force):
     known = [*steps.values(), *begun.values()]
     others = {RECORD, LOCK}.union(*(one.get("files", ()) for one in known))
     left, spent = done.get("files", {}), done.get("seconds", 0)
-    if killed:
+    if killed:  # or it failed
         files = outputs.written(folder, killed["began"], others)
         ended = max((changed for _, changed in files.values()), default=killed["began"])
         spent = _seconds(killed, files, ended)
@@ -178,10 +179,9 @@ def _execute(name, values, copy, progress):
 def _report(names, root):
     """Build the report of a study again, or the page that compares several."""
     folders = [_known(name, root) for name in names]
-    from lib import report
-    from lib.report import comparison
+    from lib.report import build, comparison
 
-    print(comparison.build(folders) if folders[1:] else report.build(*folders))
+    print(comparison.build(folders) if folders[1:] else build(*folders))
 
 
 def _release(names, root):
@@ -213,10 +213,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _study(arguments, root):
     """Run or list what a command line asks for."""
-    parser = _Parser(
-        "python -m lib.study",
-        description="Run a study. Also: report STUDY..., release STUDY...",
-    )
+    words = "Run a study. Also: report STUDY..., release STUDY..."
+    parser = _Parser("python -m lib.study", description=words)
     parser.add_argument("profile", help="name in notebooks/profiles, or a YAML file")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--from", dest="start", metavar="NOTEBOOK", help="run it and later ones")
