@@ -1,10 +1,10 @@
 """The steps of a study, and which of them have to run.
 
 A step is one notebook. It reads the results of the steps it needs, and is up to date when
-results/<study>/run.json says that it finished with the parts it would have now, and what it left is
-whole. Its parts are the values of its parameters, its code (what `lib.files.code_of` reaches from
-its cells), the fingerprints of the steps it needs, the files that it reads, and the versions of the
-numerical libraries. Equal parts have equal fingerprints.
+results/<study>/run.json says that it finished after them, with the parts that it would have now,
+and what it left is whole. Its parts are the values of its parameters, its code (what
+`lib.files.code_of` reaches from its cells), the fingerprints of the steps it needs, the files that
+it reads, and the versions of the numerical libraries. Equal parts have equal fingerprints.
 """
 
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ def plan(study, start=None, only=None, force=False):
         record, fingerprint = records.get(step), digest(parts)
         selected = step == first if only else step >= first
         wrong = _unfit(study.folder, parts, record)
-        reason = wrong or _changed(parts, record, *parts)
+        reason = wrong or _changed(parts, record, *parts) or _outdated(step, tasks, records)
         below = next((unfit[need] for need in STEPS[step] if need in unfit), "")
         if selected and below:
             raise UsageError(f"{step} needs {below}: run it first")
@@ -126,6 +126,16 @@ def _unfit(folder, parts, record):
         return "never finished"
     lacking = outputs.lacking(folder, record["files"])
     return f"{lacking} is missing or cut" if lacking else _changed(parts, record, "parameters")
+
+
+def _outdated(step, tasks, records):
+    """Say which of the steps that a step reads from runs now, or has run since; "" if none."""
+    for need in [tasks[need] for need in STEPS[step] if need in tasks]:
+        if need.selected and need.reason:
+            return f"{need.step} runs again"
+        if need.step in records and records[need.step]["finished"] > records[step]["finished"]:
+            return f"{need.step} has run since"
+    return ""
 
 
 def _changed(parts, record, *which):
