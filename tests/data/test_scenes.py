@@ -51,12 +51,6 @@ def test_a_scene_depends_on_its_index_and_seed_only(function):
     assert len(np.unique(batch.reshape(6, -1), axis=0)) == 6
 
 
-def test_batches_larger_than_a_conversion_chunk():
-    size = 520  # four to a chunk would be more than 2**20 pixels
-    rgb = scenes.draw(range(5), size)
-    np.testing.assert_array_equal(rgb[4:], scenes.draw([4], size))
-
-
 def test_draw_is_the_rendered_lab():
     drawn = _to_lab(scenes.draw(INDICES, SIZE))
     error = np.abs(drawn - scenes._render(INDICES, SIZE, 0, 0))
@@ -227,38 +221,13 @@ def test_sample_errs_more_and_is_truer_in_colorfulness():
 
 def test_names():
     assert scenes.name(123) == "scene-000123"
-    assert scenes.name(np.int64(7)) == "scene-000007"
-    for index in (0, 123, 999_999, 1_000_000, 12_345_678):
+    for index in (0, 123, 1_000_000):
         assert scenes.index_of(scenes.name(index)) == index
+    with pytest.raises(ValueError):
+        scenes.index_of("photo.jpg")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "scene-12", "scene-0000123", "scene-00012a", "Scene-000123", "scene-000123.png", 5]
-)
-def test_malformed_names(name):
-    with pytest.raises(ValueError, match="scene-000123"):
-        scenes.index_of(name)
-
-
-@pytest.mark.parametrize("function", [scenes.draw, scenes.oracle_mean, scenes.oracle_sample])
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([0, -1], 32), "index"),
-        (([0.5], 32), "index"),
-        (([True], 32), "index"),
-        ((["scene-000001"], 32), "index"),
-        (([0], 15), "size"),
-        (([0], 32.0), "size"),
-        (([0], 32, -1), "seed"),
-        (([0], 32, None), "seed"),
-    ],
-)
-def test_bad_arguments(function, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        function(*arguments)
-
-
-def test_bad_index_has_no_name():
-    with pytest.raises(ValueError, match="index"):
-        scenes.name(-1)
+def test_negative_numbers_are_refused():
+    for arguments in (([-1], 32), ([0], 32, -1)):
+        with pytest.raises(ValueError):
+            scenes.draw(*arguments)
