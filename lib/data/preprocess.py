@@ -225,9 +225,9 @@ def _build(folder, found, parameters):
     table["id"] = -1
     table.loc[stored[order], "id"] = range(count)
 
-    index = table.sort_values("id", key=lambda ids: ids.mask(ids < 0, count), kind="stable")
-    check = index.loc[index["id"] >= 0, ["sha256", "split", "check"]]
-    check = check.to_csv(index=False, lineterminator="\n")
+    usable = table[good].sort_values("id")
+    check = usable.to_csv(index=False, columns=["sha256", "split", "check"], lineterminator="\n")
+    index = pd.concat([usable, table[~good]])
     index = index.to_csv(index=False, columns=list(COLUMNS), lineterminator="\n")
     write_text(folder / "index.csv", index)
     about = {
@@ -247,14 +247,13 @@ def _in_order(folder, most):
     Files that cannot be read come last.
     """
     files, left_out = sources.photos_in(folder)
-    left_out = sources.listed(left_out)
     if len(files) < FEWEST_PHOTOS:
         text = f"at least {FEWEST_PHOTOS} are needed; left out: {left_out}"
         raise ValueError(f"{folder} holds {len(files)} photos, {text}")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         photos = sorted(zip(pool.map(_content, files), _names(files), files, strict=True))
     _, names, paths = zip(*photos[:most], strict=True)
-    return names, paths, left_out
+    return names, paths, left_out or "nothing"
 
 
 def _names(files):

@@ -142,8 +142,7 @@ def photos_in(folder, suffixes=SUFFIXES):
     and folders (such as `.thumbnails` and `.dtrash`), `__MACOSX` and all that is no regular file
     are left out.
 
-    Gives a sorted list of paths, and a Counter: how much was left out of each kind, such as
-    "hidden" or ".mpg"; `listed` says it in a line.
+    Gives a sorted list of paths, and in words what was left out, such as "2 hidden, 1 .mpg".
     """
     files, folders, left_out = [], [Path(folder)], collections.Counter()
     entered = {folders[0].resolve()}
@@ -162,12 +161,7 @@ def photos_in(folder, suffixes=SUFFIXES):
                 folders.append(path)
             else:
                 left_out["folders met twice" if kind == "folder" else kind] += 1
-    return sorted(files), left_out
-
-
-def listed(left_out):
-    """The counts of `photos_in` in one line, "nothing" if there are none."""
-    return ", ".join(f"{count} {kind}" for kind, count in left_out.most_common()) or "nothing"
+    return sorted(files), ", ".join(f"{count} {kind}" for kind, count in left_out.most_common())
 
 
 def printable(name):
@@ -176,10 +170,7 @@ def printable(name):
     Bytes that are no UTF-8 and characters that cannot be printed become escapes such as `\\xff`.
     """
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def download(url, path):
