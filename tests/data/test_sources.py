@@ -117,16 +117,10 @@ def test_another_sha256_than_the_first_time_is_refused(server, tmp_path):
     assert not path.exists()
 
 
-def test_error_of_the_server(server, tmp_path):
-    server.status = 404
-    with pytest.raises(DataError, match="404.*SOURCE"):
-        get(server.url, tmp_path)
-    assert server.requests == 1
-
-
 @pytest.mark.parametrize(
     ("lie", "words"),
     [
+        ({"status": 404}, "404.*SOURCE"),
         ({"body": b"<!DOCTYPE html>log in to this network"}, "something else than a zip or a tar"),
         ({"length": 10_000}, "not downloaded: .*broke off.*SOURCE"),
         ({"endless": True}, "more than 0.03 GB"),
@@ -237,24 +231,6 @@ def test_damaged_archives(tmp_path):
         with pytest.raises(DataError, match=f"{kind} is no zip or tar, or a damaged one: "):
             get(tmp_path / kind, tmp_path)
     assert left_in(tmp_path / "raw") == []
-
-
-def test_an_archive_with_a_password(tmp_path):
-    path = zip_of(tmp_path / "a.zip", {"a.jpg": jpeg()})
-    data = bytearray(path.read_bytes())
-    data[6] |= 1
-    data[data.index(b"PK\1\2") + 8] |= 1
-    path.write_bytes(data)
-    with pytest.raises(DataError, match="password"):
-        get(path, tmp_path)
-
-
-def test_archive_with_a_long_name(tmp_path):
-    path = zip_of(tmp_path / f"{'a' * 251}.zip", {f"{'b' * 251}.jpg": jpeg()})
-    assert len(get(path, tmp_path)[0]) == 1
-    path = zip_of(tmp_path / "long.zip", {f"{'b' * 300}.jpg": jpeg()})
-    with pytest.raises(DataError, match="File name too long"):
-        get(path, tmp_path)
 
 
 def test_two_programs_do_not_make_the_same_folder(tmp_path):
