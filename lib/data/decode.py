@@ -35,7 +35,9 @@ KEPT = ("exif", "xmp", "iptc", "comment", "dpi", "icc_profile")  # of what a fil
 XMP, IPTC, PROFILE = 700, 33723, 34675  # tags of TIFF
 NAMES = {b"%!PS": "PostScript", b"%PDF": "PDF", b"8BPS": "Photoshop", b"PK\3\4": "a zip archive"}
 NAMES |= {b"\x1aE\xdf\xa3": "a film (Matroska, WebM)", b"\0\0\1\xba": "a film (MPEG)"}
-NAMES |= {b"RIFF": "a film or sound (RIFF)", b"<": "XML, HTML or SVG", b"": "no photo"}
+NAMES |= dict.fromkeys((b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf"), "HEIC")
+NAMES |= {b"ftyp": "a film (MP4, QuickTime)", b"RIFF": "a film or sound (RIFF)"}
+NAMES |= {b"<": "XML, HTML or SVG", b"": "no photo"}
 
 Image.MAX_IMAGE_PIXELS = None  # `MOST` is checked instead
 
@@ -51,13 +53,10 @@ def read(source, largest=None, most=MOST):
     `largest` pixels. A photo of more than `most` pixels is refused before it is decoded. Raises
     Unreadable for what is no regular file, broken, too large, or of a kind not understood.
 
-    Returns
-    -------
-    photo : array, uint8 or uint16, shape (H, W), (H, W, 3) or (H, W, 4)
-    about : dict
-        What the file says besides, as it stands there: exif (bytes, or of TIFF the file), xmp,
-        iptc, comment, icc_profile (bytes), dpi (a pair); and pictures, how many there are. Photo
-        and profile need not fit together any more: the photo is in sRGB.
+    Gives the photo, uint8 or uint16, (H, W), (H, W, 3) or (H, W, 4); and a dict of what the file
+    says besides, as it stands there: exif (bytes, or of TIFF the file), xmp, iptc, comment,
+    icc_profile (bytes), dpi (a pair); and pictures, how many there are. Photo and profile need not
+    fit together any more: the photo is in sRGB.
     """
     data = source if isinstance(source, bytes) else _contents(Path(source))
     try:
@@ -233,9 +232,7 @@ def _why(data, error):
     if "truncat" in text.lower():
         return f"truncated: {text}"
     if isinstance(error, Image.UnidentifiedImageError):
-        text = next(name for start, name in NAMES.items() if data.startswith(start))
-        if data[4:8] == b"ftyp":
-            heic = data[8:11] in (b"hei", b"hev", b"mif", b"msf")
-            text = "HEIC" if heic else "a film (MP4, QuickTime)"
+        start = data[4:] if data[4:8] == b"ftyp" else data  # after its length
+        text = next(name for mark, name in NAMES.items() if start.startswith(mark))
         text = f"{text}, not one of {', '.join(FORMATS)}" if data else "empty file"
     return f"unreadable: {text}"

@@ -60,14 +60,12 @@ def fetch(dataset, source=None, raw="data/raw"):
     FileNotFoundError if the source is not there, and DataError if the download fails, the archive
     is none, is damaged or holds no photos, or the disk is full.
     """
-    local = source and not is_url(source)
-    if local:
-        archive = Path(source).expanduser()
-        if archive.is_dir():
-            return archive
-        if not archive.exists():
-            expected = "expected a folder, a zip, a tar or an http address"
-            raise FileNotFoundError(f"SOURCE not found: {source} ({expected}; in {Path.cwd()})")
+    archive = local = _local(source)
+    if local and local.is_dir():
+        return local
+    if local and not local.exists():
+        expected = "expected a folder, a zip, a tar or an http address"
+        raise FileNotFoundError(f"SOURCE not found: {source} ({expected}; in {Path.cwd()})")
     raw, mark = Path(raw), digest(stamp(dataset, source))[:8]
     if not local:
         url = source or PUBLIC[dataset]
@@ -90,19 +88,14 @@ def stamp(dataset, source=None):
 
     It depends on the names, sizes and dates of the files; None if the source is not there now.
     """
-    if not source or is_url(source):
+    path = _local(source)
+    if path is None:
         return f"{dataset} {source or 'public archive'}"
-    path = Path(source).expanduser()
     if path.is_dir():
         files, _ = photos_in(path)
         about = [[str(file.relative_to(path)), _size_and_date(file)] for file in files]
         return f"folder of {len(files)} images {digest(about)}"
     return f"archive {path.name} {_size_and_date(path)}" if path.exists() else None
-
-
-def is_url(source):
-    """Whether a source is an address to download from."""
-    return str(source).lower().startswith(("http://", "https://"))
 
 
 def make_folder(folder, is_made, build):
@@ -317,6 +310,13 @@ def _begins_like_a_photo(path):
     with contextlib.suppress(Exception), Image.open(path, formats=marked):
         return True
     return False
+
+
+def _local(source):
+    """The path of a source; None for an address, or without a source."""
+    if not source or str(source).lower().startswith(("http://", "https://")):
+        return None
+    return Path(source).expanduser()
 
 
 def _size_and_date(path):
