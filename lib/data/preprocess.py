@@ -30,7 +30,7 @@ from lib.files import code_of, digest, read_json, write_json, write_text
 
 DATASETS = ("scenes", "flickr8k", "flickr30k", "folder")
 SPLITS = ("train", "val", "test")
-COLUMNS = ("id", "file", "sha256", "split", "reason")
+COLUMNS = ["id", "file", "sha256", "split", "reason"]
 FEWEST_PHOTOS = 10
 SCENES = 1500  # drawn if max_images is None
 BATCH = 64  # photos prepared at once
@@ -42,7 +42,7 @@ class Photos:
 
     folder: Path
     images: np.memmap  # (N, H, W, 3) uint8 sRGB
-    index: pd.DataFrame  # id (row of images, -1: rejected), file, sha256, split, reason
+    index: pd.DataFrame  # id (row of images; -1: rejected, these come last) and other `COLUMNS`
     dataset: str
     image_size: int
     seed: int
@@ -53,15 +53,11 @@ class Photos:
         """Rows of `images` in a split ("train", "val" or "test"), ascending, (n,) int."""
         if split not in SPLITS:
             raise ValueError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")
-        return self._kept.loc[self._kept["split"] == split, "id"].to_numpy()
+        return np.flatnonzero(self.index["split"] == split)
 
     def names(self, rows):
         """File names of rows of `images`, a list of str; see `sources.printable`."""
-        return self._kept["file"].iloc[np.asarray(rows, dtype=int)].tolist()
-
-    @functools.cached_property
-    def _kept(self):
-        return self.index[self.index["id"] >= 0].sort_values("id")
+        return self.index["file"].iloc[np.asarray(rows, dtype=int)].tolist()
 
 
 def prepare(
@@ -222,14 +218,11 @@ def _build(folder, found, parameters):
         for row in order:
             images.write(rows[row])
     pixels.unlink()
-    table["id"] = -1
-    table.loc[stored[order], "id"] = range(count)
 
-    usable = table[good].sort_values("id")
-    check = usable.to_csv(index=False, columns=["sha256", "split", "check"], lineterminator="\n")
-    index = pd.concat([usable, table[~good]])
-    index = index.to_csv(index=False, columns=list(COLUMNS), lineterminator="\n")
-    write_text(folder / "index.csv", index)
+    usable = table.loc[stored[order]].assign(id=range(count))
+    index = pd.concat([usable, table[~good].assign(id=-1)])[COLUMNS]
+    write_text(folder / "index.csv", index.to_csv(index=False, lineterminator="\n"))
+    check = usable[["sha256", "split", "check"]].to_csv(index=False, lineterminator="\n")
     about = {
         "parameters": parameters,
         "photos": count,
