@@ -3,7 +3,7 @@
 `raw/` holds what came from outside and is never edited: `<archive>` as downloaded, with its
 `<archive>.sha256`, and one folder of photos for each archive. A folder given as SOURCE is used
 where it is. An archive given as SOURCE is unpacked into `raw/<its name>-<mark>/`, where the mark
-comes from its address, or its path, size and date, so that two archives never mix.
+comes from its address, or its name, size and date, so that two archives never mix.
 
 References
 ----------
