@@ -14,7 +14,7 @@ from skimage import data
 
 from lib.colorize.photo_files import FORMATS
 from lib.data.decode import SUFFIXES
-from lib.data.sources import listed, photos_in
+from lib.data.sources import photos_in
 
 FILMS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")  # a result has the suffix of its film
 BUNDLED = ("coffee.png", "astronaut.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png")
@@ -84,7 +84,7 @@ def plan(paths, out):
         if not files:
             raise UsageError(f"{path}: no photos in that folder")
         jobs += [_job(file, out / file.relative_to(path)) for file in files]
-        notes += [f"{path}: left out: {listed(left_out)}"] if left_out else []
+        notes += [f"{path}: left out: {left_out}"] if left_out else []
     jobs = list(dict.fromkeys(jobs))
     _check_results(jobs)
     try:

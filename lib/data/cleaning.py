@@ -43,7 +43,6 @@ SAME_DIFFERENCE = 2.0  # mean absolute, of 255: enough by itself, for photos of 
 TEST_SHARE = 0.2
 VAL_SHARE = 0.1  # of what is not test
 
-_BLOCK = 128  # photos compared with all others at once
 _GREY = np.array([0.299, 0.587, 0.114])
 _COSINES = np.cos(np.pi * np.outer(np.arange(8), 2 * np.arange(32) + 1) / 64)
 
@@ -59,18 +58,9 @@ class Examined(typing.NamedTuple):
 
 
 def examine(source, size):
-    """Decode and check a photo.
+    """Decode and check a photo: what became of it, an `Examined`.
 
-    Parameters
-    ----------
-    source : path-like or bytes
-        The image file.
-    size : int
-        Pixels a side of the square to make.
-
-    Returns
-    -------
-    Examined
+    `source` is a path or the bytes of a file, `size` the pixels a side of the square to make.
     """
     try:
         photo, _ = decode.read(source, LARGEST_SIZE)
@@ -83,23 +73,19 @@ def examine(source, size):
     sha256 = hashlib.sha256(f"{width}x{height}".encode())
     sha256.update(photo)
 
-    image, square = Image.fromarray(photo), _middle(width, height)
+    image, side = Image.fromarray(photo), min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    square = left, top, left + side, top + side
     thumb = image.resize((32, 32), Image.Resampling.BOX, box=square, reducing_gap=1.0)
-    place = round(GREY_PERCENTILE / 100 * (32 * 32 - 1))
-    colour = np.partition(chroma(np.asarray(thumb)), place, axis=None)[place]
-    if colour < GREY_CHROMA:
-        reason = f"grey: chroma {colour:.1f}, colour begins at {GREY_CHROMA:.1f}"
+    chroma = np.hypot(*np.moveaxis(lab.rgb_to_lab(np.asarray(thumb))[..., 1:], -1, 0))
+    chroma = np.percentile(chroma, GREY_PERCENTILE, method="nearest")
+    if chroma < GREY_CHROMA:
+        reason = f"grey: chroma {chroma:.1f}, colour begins at {GREY_CHROMA:.1f}"
         return Examined(sha256.hexdigest(), reason)
     small = image.resize((size, size), Image.Resampling.HAMMING, box=square, reducing_gap=3.0)
     tiny = np.asarray(thumb.reduce(32 // THUMB)).tobytes()  # its own tobytes holds 64 KB
     hash_ = perceptual_hash(np.asarray(thumb))
     return Examined(sha256.hexdigest(), "", hash_, tiny, small.tobytes())
-
-
-def chroma(rgb):
-    """CIELAB chroma of uint8 sRGB, (..., 3) to (...): 0 is grey."""
-    ab = lab.rgb_to_lab(rgb)[..., 1:]
-    return np.hypot(ab[..., 0], ab[..., 1])
 
 
 def perceptual_hash(thumb):
@@ -109,32 +95,18 @@ def perceptual_hash(thumb):
 
 
 def duplicate_groups(hashes, thumbs):
-    """Find the photos that look the same.
+    """For each photo the first one that looks the same, itself if none before it does: (N,) int.
 
-    Parameters
-    ----------
-    hashes : (N,) uint64
-    thumbs : (N, THUMB, THUMB, 3) uint8
-
-    Returns
-    -------
-    (N,) int array
-        For each photo the first photo of its group: itself if it has no like before it. Photos
-        that are linked by a chain of likes are one group.
+    `hashes` are (N,) uint64, `thumbs` (N, THUMB, THUMB, 3) uint8. Photos that are linked by a chain
+    of likes are one group.
     """
-    leader = np.arange(len(hashes))
-    for start in range(0, len(hashes), _BLOCK):
-        block = hashes[start : start + _BLOCK, None]
-        near = np.bitwise_count(block ^ hashes[None, start:]) <= HASH_BITS
-        first, second = np.nonzero(near)
-        first, second = first[second > first] + start, second[second > first] + start
-        for part in range(0, len(first), 4096):
-            a, b = first[part : part + 4096], second[part : part + 4096]
-            alike = _alike(thumbs[a], thumbs[b])
-            for one, other in zip(a[alike], b[alike], strict=True):
-                roots = sorted((_root(leader, one), _root(leader, other)))
-                leader[roots[1]] = roots[0]
-    return np.array([_root(leader, row) for row in range(len(hashes))], dtype=int)
+    leaders = np.arange(len(hashes))
+    for row, hash_ in enumerate(hashes):
+        near = np.flatnonzero(np.bitwise_count(hash_ ^ hashes[:row]) <= HASH_BITS)
+        groups = leaders[near[_alike(thumbs[near], thumbs[row])]]
+        if len(groups):
+            leaders[np.isin(leaders, groups)] = leaders[row] = groups.min()
+    return leaders
 
 
 def split_of(key):
@@ -150,28 +122,12 @@ def split_of(key):
     return "val" if place < TEST_SHARE + (1 - TEST_SHARE) * VAL_SHARE else "train"
 
 
-def _middle(width, height):
-    """Box (left, top, right, bottom) of the middle square."""
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return left, top, left + side, top + side
-
-
-def _alike(one, other):
-    """Which pairs of thumbnails show the same: (N, THUMB, THUMB, 3) twice to (N,) bool."""
-    one = one.reshape(len(one), -1, 3).astype(np.float32)
-    other = other.reshape(len(other), -1, 3).astype(np.float32)
-    difference = np.abs(one - other).mean((1, 2))
-    one = one - one.mean(1, keepdims=True)
-    other = other - other.mean(1, keepdims=True)
-    scale = np.sqrt((one**2).sum((1, 2)) * (other**2).sum((1, 2)))
-    correlation = (one * other).sum((1, 2)) / np.maximum(scale, 1e-6)
+def _alike(many, one):
+    """Which of (N, THUMB, THUMB, 3) thumbnails show the same as one: (N,) bool."""
+    many, one = (np.float32(thumbs).reshape(-1, THUMB**2, 3) for thumbs in (many, one))
+    difference = np.abs(many - one).mean((1, 2))
+    many, one = many - many.mean(1, keepdims=True), one - one.mean(1, keepdims=True)
+    scale = np.sqrt((many**2).sum((1, 2)) * (one**2).sum((1, 2)))
+    correlation = (many * one).sum((1, 2)) / np.maximum(scale, 1e-6)
     same_shape = (correlation >= ALIKE_CORRELATION) & (difference <= ALIKE_DIFFERENCE)
     return same_shape | (difference <= SAME_DIFFERENCE)
-
-
-def _root(leader, row):
-    while leader[row] != row:
-        leader[row] = leader[leader[row]]
-        row = leader[row]
-    return row

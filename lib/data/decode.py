@@ -35,7 +35,9 @@ KEPT = ("exif", "xmp", "iptc", "comment", "dpi", "icc_profile")  # of what a fil
 XMP, IPTC, PROFILE = 700, 33723, 34675  # tags of TIFF
 NAMES = {b"%!PS": "PostScript", b"%PDF": "PDF", b"8BPS": "Photoshop", b"PK\3\4": "a zip archive"}
 NAMES |= {b"\x1aE\xdf\xa3": "a film (Matroska, WebM)", b"\0\0\1\xba": "a film (MPEG)"}
-NAMES |= {b"RIFF": "a film or sound (RIFF)", b"<": "XML, HTML or SVG", b"": "no photo"}
+NAMES |= dict.fromkeys((b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf"), "HEIC")
+NAMES |= {b"ftyp": "a film (MP4, QuickTime)", b"RIFF": "a film or sound (RIFF)"}
+NAMES |= {b"<": "XML, HTML or SVG", b"": "no photo"}
 
 Image.MAX_IMAGE_PIXELS = None  # `MOST` is checked instead
 
@@ -45,30 +47,16 @@ class Unreadable(ValueError):
 
 
 def read(source, largest=None, most=MOST):
-    """Decode a photo; of several pictures in a file the first.
+    """Decode a photo, a path or the bytes of a file; of several pictures in it the first.
 
-    Parameters
-    ----------
-    source : path-like or bytes
-        A file, or what stands in one.
-    largest : int, optional
-        Pixels. A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as no side becomes
-        shorter than this.
-    most : int
-        Pixels. A photo with more is refused before it is decoded.
+    A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as no side becomes shorter than
+    `largest` pixels. A photo of more than `most` pixels is refused before it is decoded. Raises
+    Unreadable for what is no regular file, broken, too large, or of a kind not understood.
 
-    Returns
-    -------
-    photo : array, uint8 or uint16, shape (H, W), (H, W, 3) or (H, W, 4)
-    about : dict
-        What the file says besides, as it stands there: exif (bytes, or of TIFF the file), xmp,
-        iptc, comment, icc_profile (bytes), dpi (a pair); and pictures, how many there are. Photo
-        and profile need not fit together any more: the photo is in sRGB.
-
-    Raises
-    ------
-    Unreadable
-        If it is no regular file, broken, too large, or of a kind that is not understood.
+    Gives the photo, uint8 or uint16, (H, W), (H, W, 3) or (H, W, 4); and a dict of what the file
+    says besides, as it stands there: exif (bytes, or of TIFF the file), xmp, iptc, comment,
+    icc_profile (bytes), dpi (a pair); and pictures, how many there are. Photo and profile need not
+    fit together any more: the photo is in sRGB.
     """
     data = source if isinstance(source, bytes) else _contents(Path(source))
     try:
@@ -83,10 +71,7 @@ def read(source, largest=None, most=MOST):
 
 def on_white(photo):
     """A photo as a network is shown it: uint8 (H, W, 3), over white where it is transparent."""
-    photo = eight_bits(photo)
-    if photo.shape[2:] == (3,):
-        return photo
-    picture = Image.fromarray(photo)
+    picture = Image.fromarray(eight_bits(photo))
     if picture.mode == "RGBA":
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
@@ -136,7 +121,7 @@ def _others(data, largest, most):
     else:
         mode = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
         pixels = np.asarray(image.convert(mode + "A" * image.has_transparency_data))
-    return _photo(pixels, mode, info.get("icc_profile")), _about(info, pictures)
+    return _photo(pixels, mode, info, pictures)
 
 
 def _tiff(data, most):
@@ -169,24 +154,20 @@ def _tiff(data, most):
     with contextlib.suppress(Exception):
         inch = {2: 1, 3: 2.54}[found[296]]
         info["dpi"] = [found[tag][0] / found[tag][1] * inch for tag in (282, 283)]
-    return _photo(pixels, mode, info["icc_profile"]), _about(info, pictures)
+    return _photo(pixels, mode, info, pictures)
 
 
-def _photo(pixels, mode, profile):
-    """The photo in sRGB of samples (H, W, n), the colours of `mode` and perhaps alpha."""
+def _photo(pixels, mode, info, pictures):
+    """What `read` gives, of samples (H, W, n): the colours of `mode` and perhaps alpha."""
+    about = {key: info[key] for key in KEPT if info.get(key)} | {"pictures": pictures}
     pixels = np.atleast_3d(eight_bits(pixels) if mode == "CMYK" else pixels)
     colours, alpha = np.split(pixels, [len(mode)], axis=-1)
-    photo = _to_srgb(
-        np.ascontiguousarray(colours[..., 0] if mode == "L" else colours), mode, profile
-    )
-    if not alpha.size:
-        return photo
-    photo = photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
-    return np.dstack([photo, alpha[..., :1]])
-
-
-def _about(info, pictures):
-    return {key: info[key] for key in KEPT if info.get(key)} | {"pictures": pictures}
+    colours = np.ascontiguousarray(colours[..., 0] if mode == "L" else colours)
+    photo = _to_srgb(colours, mode, about.get("icc_profile"))
+    if alpha.size:
+        photo = photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
+        photo = np.dstack([photo, alpha[..., :1]])
+    return photo, about
 
 
 def _levels(values):
@@ -251,9 +232,7 @@ def _why(data, error):
     if "truncat" in text.lower():
         return f"truncated: {text}"
     if isinstance(error, Image.UnidentifiedImageError):
-        text = next(name for start, name in NAMES.items() if data.startswith(start))
-        if data[4:8] == b"ftyp":
-            heic = data[8:11] in (b"hei", b"hev", b"mif", b"msf")
-            text = "HEIC" if heic else "a film (MP4, QuickTime)"
+        start = data[4:] if data[4:8] == b"ftyp" else data  # after its length
+        text = next(name for mark, name in NAMES.items() if start.startswith(mark))
         text = f"{text}, not one of {', '.join(FORMATS)}" if data else "empty file"
     return f"unreadable: {text}"

@@ -14,11 +14,9 @@ needed does not grow with their number.
 
 import concurrent.futures
 import dataclasses
-import errno
 import functools
 import hashlib
 import os
-import shutil
 import zlib
 from pathlib import Path
 
@@ -26,16 +24,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from lib.data import cleaning, decode, sources
-from lib.data.sources import DataError, disk_error, locked, progress
+from lib.data import cleaning, decode, scenes, sources
+from lib.data.sources import DataError, progress
 from lib.files import code_of, digest, read_json, write_json, write_text
 
+DATASETS = ("scenes", "flickr8k", "flickr30k", "folder")
 SPLITS = ("train", "val", "test")
-COLUMNS = ("id", "file", "sha256", "split", "reason")
-SMALLEST_SIZE, LARGEST_SIZE = 16, cleaning.LARGEST_SIZE  # pixels a side
-FEWEST_PHOTOS, MOST_PHOTOS = 10, 10_000_000
+COLUMNS = ["id", "file", "sha256", "split", "reason"]
+FEWEST_PHOTOS = 10
 SCENES = 1500  # drawn if max_images is None
-BATCH_PHOTOS, BATCH_BYTES = 256, 16 << 20  # prepared at once, whichever are fewer
+BATCH = 64  # photos prepared at once
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,7 +42,7 @@ class Photos:
 
     folder: Path
     images: np.memmap  # (N, H, W, 3) uint8 sRGB
-    index: pd.DataFrame  # id (row of images, -1: rejected), file, sha256, split, reason
+    index: pd.DataFrame  # id (row of images; -1: rejected, these come last) and other `COLUMNS`
     dataset: str
     image_size: int
     seed: int
@@ -55,15 +53,11 @@ class Photos:
         """Rows of `images` in a split ("train", "val" or "test"), ascending, (n,) int."""
         if split not in SPLITS:
             raise ValueError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")
-        return self._kept.loc[self._kept["split"] == split, "id"].to_numpy()
+        return np.flatnonzero(self.index["split"] == split)
 
     def names(self, rows):
         """File names of rows of `images`, a list of str; see `sources.printable`."""
-        return self._kept["file"].iloc[np.asarray(rows, dtype=int)].tolist()
-
-    @functools.cached_property
-    def _kept(self):
-        return self.index[self.index["id"] >= 0].sort_values("id")
+        return self.index["file"].iloc[np.asarray(rows, dtype=int)].tolist()
 
 
 def prepare(
@@ -75,10 +69,12 @@ def prepare(
     raw="data/raw",
     processed="data/processed",
 ):
-    """Prepare a data set, or open it if the same one is there already.
+    """Prepare a data set, or open it if the same one is there already, as `Photos`.
 
     A store of other parameters under the same name is replaced when the new one is whole. If the
-    source is gone, a store made from it still opens.
+    source is gone, a store made from it still opens. Raises ValueError for a bad argument or too
+    few photos, FileNotFoundError if the source is not there, and DataError if photos cannot be
+    fetched, unpacked or stored.
 
     Parameters
     ----------
@@ -96,42 +92,23 @@ def prepare(
         one model was tested on is never another model's training photo.
     raw, processed : path-like
         Folders for what came from outside and for what is made of it.
-
-    Returns
-    -------
-    Photos
-
-    Raises
-    ------
-    ValueError
-        Bad argument, no images, fewer than 10 usable photos, or an empty split.
-    FileNotFoundError
-        If the source is not there.
-    DataError
-        If photos cannot be fetched, unpacked, read or stored.
     """
     parameters = _parameters(dataset, source, image_size, max_images, seed)
     limit = "" if max_images is None else f"-{max_images}"
     folder = Path(processed) / f"{dataset}-{image_size}{limit}"
     photos = _open(folder, parameters)
     if photos is None:
-        with locked(folder.with_name(f".{folder.name}.lock")):
-            photos = _open(folder, parameters)  # built by another program meanwhile
-            if photos is None:
-                _build(folder, parameters, source, raw)
-                photos = load(folder)
-    return dataclasses.replace(photos, seed=int(seed))
+        found = None if dataset == "scenes" else sources.fetch(dataset, source, raw)
+        build = functools.partial(_build, found=found, parameters=parameters)
+        sources.make_folder(folder, lambda: _open(folder, parameters) is not None, build)
+    return photos or load(folder)
 
 
 def load(folder):
     """Open a prepared data set, for example `data/processed/scenes-64`, as a `Photos`.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no prepared data set in the folder.
-    DataError
-        If its files do not belong together.
+    Raises FileNotFoundError if there is none in the folder, and DataError if its files do not
+    belong together.
     """
     folder = Path(folder)
     about = read_json(folder / "dataset.json")
@@ -153,14 +130,8 @@ def load(folder):
 def rejected_examples(photos, source=None, raw="data/raw", each=4):
     """Some rejected photos, at most `each` of each kind of reason, to look at.
 
-    `source` and `raw` are those that were given to `prepare`.
-
-    Returns
-    -------
-    pictures : list of arrays (S, S, 3) uint8
-        Those that cannot be read are an even grey.
-    reasons : list of str
-        File and reason.
+    `source` and `raw` are those that were given to `prepare`. Gives a list of pictures, uint8
+    (S, S, 3), an even grey where one cannot be read; and a list of str, file and reason.
     """
     table = photos.index[photos.index["id"] < 0]
     if table.empty:
@@ -181,88 +152,101 @@ def rejected_examples(photos, source=None, raw="data/raw", each=4):
 
 def _parameters(dataset, source, image_size, max_images, seed):
     """What a store depends on, checked; `stamp` is None if the source is not there now."""
-    sources.check_dataset(dataset, source)
-    _check_int("image_size", image_size, SMALLEST_SIZE, LARGEST_SIZE)
-    if max_images is not None:
-        _check_int("max_images", max_images, FEWEST_PHOTOS, MOST_PHOTOS)
-    _check_int("seed", seed, 0, 2**32 - 1)
-    scenes = dataset == "scenes"
-    if scenes and max_images is None:
-        max_images = SCENES
-    code = code_of(f"from lib.data import {'scenes' if scenes else 'cleaning'}")
+    drawn = dataset == "scenes"
+    if dataset not in DATASETS:
+        raise ValueError(f"dataset: expected one of {', '.join(DATASETS)}; got {dataset!r}")
+    if (drawn and source) or (dataset == "folder" and not source):
+        takes = "is drawn and takes no" if drawn else "needs a"
+        raise ValueError(f'data set "{dataset}" {takes} SOURCE, got {source!r}')
+    if not 16 <= image_size <= cleaning.LARGEST_SIZE:
+        expected = f"expected 16 to {cleaning.LARGEST_SIZE} pixels"
+        raise ValueError(f"image_size: {expected}, got {image_size!r}")
+    code = code_of(f"from lib.data import {'scenes' if drawn else 'cleaning'}")
     return {
         "dataset": dataset,
         "source": str(source) if source else None,
-        "stamp": None if scenes else sources.stamp(dataset, source),
+        "stamp": None if drawn else sources.stamp(dataset, source),
         "image_size": int(image_size),
-        "max_images": None if max_images is None else int(max_images),
-        "seed": int(seed) if scenes else 0,
+        "max_images": max_images or (SCENES if drawn else None),
+        "seed": int(seed) if drawn else 0,
         "code": digest(code),
     }
 
 
-def _check_int(name, value, lowest, highest):
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not lowest <= value <= highest:
-        span = f"from {lowest} to {highest}"
-        raise ValueError(f"{name}: expected a whole number {span}, got {value!r}")
-
-
 def _open(folder, parameters):
-    """The `Photos` of a folder that is a whole store of these parameters, else None.
-
-    Where the source lay does not matter, but its `stamp` (names, sizes, dates); if the source is
-    not there now the stamp is None, and then where it lay decides.
-    """
-    ignored = {"source" if parameters["stamp"] else "stamp": None}
+    """The `Photos` of a folder that is a whole store of these parameters, else None."""
     try:
-        made = read_json(folder / "dataset.json")["parameters"]
-        return load(folder) if made | ignored == parameters | ignored else None
-    except (OSError, KeyError, DataError):
+        made = read_json(folder / "dataset.json").get("parameters", {})
+        if parameters["stamp"] is None:  # the source is gone
+            made = made | {"stamp": None}
+        return load(folder) if made == parameters else None
+    except (OSError, DataError):
         return None
 
 
-def _build(folder, parameters, source, raw):
-    """Build a store in a temporary folder, and rename that to its place."""
-    size, left_out = parameters["image_size"], "nothing"
-    if parameters["dataset"] == "scenes":
-        keys = range(parameters["max_images"])
-        work = functools.partial(_draw, size=size, seed=parameters["seed"])
+def _build(folder, found, parameters):
+    """Fill a folder with the store of the photos in the folder `found`, or of scenes."""
+    size, most, left_out = parameters["image_size"], parameters["max_images"], "nothing"
+    if found:
+        names, photos, left_out = _in_order(found, most)
+        work = functools.partial(cleaning.examine, size=size)
     else:
-        keys, left_out = _keys(sources.fetch(parameters["dataset"], source, raw))
-        keys = keys[: parameters["max_images"]]
-        work = functools.partial(_examine, size=size)
-    building = folder.with_name(f".{folder.name}.building")
-    shutil.rmtree(building, ignore_errors=True)
-    try:
-        building.mkdir(parents=True)
-        free, needed = shutil.disk_usage(building).free, len(keys) * size * size * 3
-        if needed > free:
-            space = f"{needed / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free"
-            raise DataError(f"cannot write {folder}: {space}")
-        table = _write_images(building / "images.npy", keys, work, size)
-        table = _drop_duplicates(building / "images.npy", table, size)
-        _write_index(building, table, parameters, left_out)
-        if not load(building).index.equals(table[list(COLUMNS)]):
-            raise DataError(f"{building / 'index.csv'} reads otherwise than it was written")
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
-    except OSError as error:
-        raise disk_error(error, building) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        names, photos = map(scenes.name, range(most)), range(most)
+        work = functools.partial(_draw, size=size, seed=parameters["seed"])
+    pixels = folder / "pixels"  # of all photos that can be used
+    table = _write_pixels(pixels, photos, work)
+    table["file"] = list(names)
+    stored = np.flatnonzero(table["reason"] == "")  # these have pixels, in this order
+    _reject_duplicates(table, stored)
+    good = table["reason"] == ""
+    content = table["sha256"] if found else table["file"]
+    table["split"] = content.map(cleaning.split_of).where(good, "")
+    counts = table["reason"].str.partition(":")[0].replace("", "kept").value_counts().to_dict()
+    splits = {split: int((table["split"] == split).sum()) for split in SPLITS}
+    if counts.get("kept", 0) < FEWEST_PHOTOS or not all(splits.values()):
+        expected = f"at least {FEWEST_PHOTOS} photos that can be used, and one in each split"
+        raise ValueError(f"{found or 'scenes'}: expected {expected}; got {counts | splits}")
+
+    kept, count = good[stored].to_numpy(), counts["kept"]
+    last = iter(count + np.flatnonzero(kept[count:]))
+    order = [row if kept[row] else next(last) for row in range(count)]  # the last fill the gaps
+    shape = (size, size, 3)
+    rows = np.memmap(pixels, np.uint8, "r", shape=(len(kept), *shape))
+    about = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    with (folder / "images.npy").open("wb") as images:  # a map of a full disk would be a crash
+        np.lib.format.write_array_header_1_0(images, about)
+        for row in order:
+            images.write(rows[row])
+    pixels.unlink()
+
+    usable = table.loc[stored[order]].assign(id=range(count))
+    index = pd.concat([usable, table[~good].assign(id=-1)])[COLUMNS]
+    write_text(folder / "index.csv", index.to_csv(index=False, lineterminator="\n"))
+    check = usable[["sha256", "split", "check"]].to_csv(index=False, lineterminator="\n")
+    about = {
+        "parameters": parameters,
+        "photos": count,
+        "counts": counts,
+        "splits": splits,
+        "left_out": left_out,
+        "fingerprint": hashlib.sha256(check.encode()).hexdigest(),
+    }
+    write_json(folder / "dataset.json", about)
 
 
-def _keys(folder):
-    """The photos of a folder as (SHA-256 of the file, name, path), sorted; what was left out."""
+def _in_order(folder, most):
+    """Names and paths of photos in the order of their SHA-256, at most so many; what is left out.
+
+    Files that cannot be read come last.
+    """
     files, left_out = sources.photos_in(folder)
-    left_out = sources.listed(left_out)
     if len(files) < FEWEST_PHOTOS:
         text = f"at least {FEWEST_PHOTOS} are needed; left out: {left_out}"
         raise ValueError(f"{folder} holds {len(files)} photos, {text}")
-    with _pool() as pool:
-        keys = sorted(zip(pool.map(_content, files), _names(files), files, strict=True))
-    return [key for key in keys if key[0]] + [key for key in keys if not key[0]], left_out
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        photos = sorted(zip(pool.map(_content, files), _names(files), files, strict=True))
+    _, names, paths = zip(*photos[:most], strict=True)
+    return names, paths, left_out or "nothing"
 
 
 def _names(files):
@@ -272,132 +256,45 @@ def _names(files):
 
 
 def _content(path):
-    """SHA-256 of a file's bytes; "" where reading is not allowed or a link leads nowhere."""
+    """SHA-256 of a file's bytes; what comes after all such if they cannot be read."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP):
-            return ""
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _examine(key, size):
-    """Name of a photo, and what became of it."""
-    content, name, path = key
-    photo = cleaning.examine(path, size)
-    if photo.reason and content and not os.access(path, os.R_OK):
-        raise DataError(f"cannot read {path} any more: has a disk or network drive gone?")
-    return name, photo
+    except OSError:
+        return "unreadable"
 
 
 def _draw(number, size, seed):
-    """Name of a scene, and its pixels."""
-    from lib.data import scenes
-
+    """A scene as if it were a photo that was examined."""
     pixels = scenes.draw([number], size, seed).tobytes()
-    sha256 = hashlib.sha256(pixels).hexdigest()
-    return scenes.name(number), cleaning.Examined(sha256, pixels=pixels)
+    return cleaning.Examined(hashlib.sha256(pixels).hexdigest(), pixels=pixels)
 
 
-def _pool():
-    """One thread for each core: Pillow and hashlib let go of Python's lock while they work."""
-    return concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-
-
-def _write_images(path, keys, work, size):
+def _write_pixels(path, photos, work):
     """Write the pixels of all photos that can be used; a table of all photos, in order."""
-    step = max(1, min(BATCH_PHOTOS, BATCH_BYTES // size**2 // 3))
     records = []
     with (
-        path.open("wb") as images,
-        _pool() as pool,
-        progress("preparing photos", len(keys), "photo") as bar,
+        path.open("wb") as pixels,
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+        progress("preparing photos", len(photos), "photo") as bar,
     ):
-        _write_header(images, 0, size)
-        for first in range(0, len(keys), step):
-            for name, photo in pool.map(work, keys[first : first + step]):
-                images.write(photo.pixels)
-                records.append((name, *photo[:4], zlib.crc32(photo.pixels)))
+        for first in range(0, len(photos), BATCH):
+            for examined in pool.map(work, photos[first : first + BATCH]):
+                pixels.write(examined.pixels)
+                records.append((*examined[:4], zlib.crc32(examined.pixels)))
                 bar.update()
-    return pd.DataFrame(records, columns=["file", "sha256", "reason", "hash", "thumb", "check"])
-
-
-def _drop_duplicates(path, table, size):
-    """Drop duplicates from the images, split the rest; the table with kept photos first."""
-    stored = np.flatnonzero(table["reason"] == "")  # these have pixels, in this order
-    _reject_duplicates(table, stored)
-    good = (table["reason"] == "").to_numpy()
-    keys = table["sha256"].where(table["thumb"] != b"", table["file"])  # scenes have no thumbnail
-    splits = [cleaning.split_of(key) if use else "" for key, use in zip(keys, good, strict=True)]
-    table["split"] = splits
-    _check_usable(table)
-
-    kept = good[stored]
-    count = int(kept.sum())
-    ids = np.where(kept, np.arange(len(kept)), -1)
-    gaps, last = np.flatnonzero(~kept[:count]), np.flatnonzero(kept[count:]) + count
-    ids[last] = gaps  # the last rows fill the gaps
-    with path.open("r+b") as images:
-        start = _write_header(images, count, size)
-        rows = np.memmap(images, np.uint8, "r+", start, (len(kept), size, size, 3))
-        for gap, row in zip(gaps, last, strict=True):
-            rows[gap] = rows[row]
-        del rows  # writes it
-        images.truncate(start + count * size * size * 3)
-    table["id"] = -1
-    table.loc[stored, "id"] = ids
-    order = np.lexsort((table["id"], table["id"] < 0))  # rejected ones: in order of their content
-    return table.iloc[order].reset_index(drop=True)
-
-
-def _write_header(images, count, size):
-    """Write the header of a .npy file; its length, which does not depend on `count`."""
-    about = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    images.seek(0)
-    np.lib.format.write_array_header_1_0(images, about)
-    return images.tell()
+    return pd.DataFrame(records, columns=["sha256", "reason", "hash", "thumb", "check"])
 
 
 def _reject_duplicates(table, stored):
     """Give a reason to each photo that shows the same as one with a smaller SHA-256."""
-    rows = [row for row in stored if table["thumb"][row]]
-    rows.sort(key=lambda row: (table["sha256"][row], row))
+    rows = table.loc[stored].sort_values("sha256", kind="stable").index
+    rows = rows[table["thumb"][rows] != b""]  # scenes have none
     thumbs = np.frombuffer(b"".join(table["thumb"][rows]), np.uint8)
     thumbs = thumbs.reshape(-1, cleaning.THUMB, cleaning.THUMB, 3)
     leaders = cleaning.duplicate_groups(table["hash"][rows].to_numpy(np.uint64), thumbs)
-    for row, leader in zip(rows, leaders, strict=True):
-        kept = rows[leader]
+    for row, kept in zip(rows, rows[leaders], strict=True):
         if row != kept:
             exact = table["sha256"][row] == table["sha256"][kept]
             kind = "exact duplicate: same pixels as" if exact else "near-duplicate: looks like"
             table.loc[row, "reason"] = f"{kind} {table['file'][kept]}"
-
-
-def _check_usable(table):
-    """Raise ValueError if too few photos are left, or a split has none."""
-    kinds = table["reason"].str.partition(":")[0].replace("", "usable").value_counts()
-    text = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    if kinds.get("usable", 0) < FEWEST_PHOTOS:
-        raise ValueError(f"fewer than {FEWEST_PHOTOS} usable photos among {len(table)}: {text}")
-    for split in SPLITS:
-        if not (table["split"] == split).any():
-            raise ValueError(f"no photo falls into {split!r}: {text}; more photos are needed")
-
-
-def _write_index(folder, table, parameters, left_out):
-    """Write `index.csv` and `dataset.json`."""
-    kept = table[table["id"] >= 0]
-    lines = kept[["sha256", "split", "check"]].to_csv(index=False, lineterminator="\n")
-    kinds = table["reason"].str.partition(":")[0].replace("", "kept")
-    index = table.to_csv(index=False, columns=list(COLUMNS), lineterminator="\n")
-    write_text(folder / "index.csv", index)
-    about = {
-        "parameters": parameters,
-        "photos": len(kept),
-        "counts": {kind: int(count) for kind, count in kinds.value_counts().items()},
-        "splits": {split: int((kept["split"] == split).sum()) for split in SPLITS},
-        "left_out": left_out,
-        "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
-    }
-    write_json(folder / "dataset.json", about)

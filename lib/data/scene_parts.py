@@ -64,12 +64,10 @@ class Canvas:
         window, mask = shape
         name, ab = self.pick(paint) if isinstance(paint, str) else paint
         low, high, _ = self.palette[name]
-        under = self.lightness[window.rows, window.columns]
-        under += mask * (np.clip(lightness, low, high) - under)
-        under = self.least[window.rows, window.columns]
-        under += mask * (low - under)
-        under = self.ab[:, window.rows, window.columns]
-        under += mask * ((ab if ab.ndim == 3 else ab[:, None, None]) - under)
+        values = np.clip(lightness, low, high), low, ab if ab.ndim == 3 else ab[:, None, None]
+        for layer, value in zip((self.lightness, self.least, self.ab), values, strict=True):
+            under = layer[..., window.rows, window.columns]
+            under += mask * (value - under)
 
     def shadow(self, width, y=0.0):
         """A shadow on what lies below, away from the sun: L falls, as far as the paint allows."""

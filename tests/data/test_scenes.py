@@ -10,25 +10,9 @@ INDICES = range(40)
 SIZE = 48
 
 
-def _to_lab(rgb):
-    return np.asarray(lab.rgb_to_lab(rgb))
-
-
-def _to_rgb(scene_lab):
-    return np.asarray(lab.lab_to_rgb(scene_lab))
-
-
 def _redraws(indices, size, count):
     """The same scenes with `count` other draws of their colours, (count, N, size, size, 3)."""
     return np.stack([scenes._render(indices, size, 0, 2 + draw) for draw in range(count)])
-
-
-def _colorfulness(rgb):
-    """Hasler and Suesstrunk (2003) of each picture, of RGB in [0, 1] scaled to 255."""
-    red, green, blue = np.moveaxis(rgb.astype(np.float64) * 255, -1, 0)
-    both = np.stack([red - green, 0.5 * (red + green) - blue])
-    spread = np.sqrt(both.var(axis=(2, 3)).sum(axis=0))
-    return spread + 0.3 * np.sqrt((both.mean(axis=(2, 3)) ** 2).sum(axis=0))
 
 
 def test_shapes_and_types():
@@ -37,8 +21,6 @@ def test_shapes_and_types():
     for oracle in (scenes.oracle_mean, scenes.oracle_sample):
         ab = oracle([3, 1], SIZE)
         assert ab.shape == (2, SIZE, SIZE, 2) and ab.dtype == np.float32
-    assert scenes.draw([], SIZE).shape == (0, SIZE, SIZE, 3)
-    assert scenes.oracle_mean(np.array([], int), SIZE).shape == (0, SIZE, SIZE, 2)
 
 
 @pytest.mark.parametrize("function", [scenes.draw, scenes.oracle_mean, scenes.oracle_sample])
@@ -51,14 +33,8 @@ def test_a_scene_depends_on_its_index_and_seed_only(function):
     assert len(np.unique(batch.reshape(6, -1), axis=0)) == 6
 
 
-def test_batches_larger_than_a_conversion_chunk():
-    size = 520  # four to a chunk would be more than 2**20 pixels
-    rgb = scenes.draw(range(5), size)
-    np.testing.assert_array_equal(rgb[4:], scenes.draw([4], size))
-
-
 def test_draw_is_the_rendered_lab():
-    drawn = _to_lab(scenes.draw(INDICES, SIZE))
+    drawn = lab.rgb_to_lab(scenes.draw(INDICES, SIZE))
     error = np.abs(drawn - scenes._render(INDICES, SIZE, 0, 0))
     assert error[..., 0].max() < 0.3 and np.sqrt((error[..., 1:] ** 2).mean()) < 0.3  # 8 bits
 
@@ -73,7 +49,7 @@ def test_same_picture_at_every_size():
 def test_every_colour_fits_srgb(size):
     for redraw in (0, 1, 2, None):
         expected = scenes._render(range(30), size, 5, redraw)
-        np.testing.assert_allclose(_to_lab(_to_rgb(expected)), expected, atol=0.01)
+        np.testing.assert_allclose(lab.rgb_to_lab(lab.lab_to_rgb(expected)), expected, atol=0.01)
 
 
 def test_any_mix_of_two_paints_fits_srgb():
@@ -86,7 +62,7 @@ def test_any_mix_of_two_paints_fits_srgb():
     paints = np.array(paints, np.float32)
     share = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None]
     mixed = share * paints[:, None] + (1 - share) * paints
-    np.testing.assert_allclose(_to_lab(_to_rgb(mixed)), mixed, atol=0.01)
+    np.testing.assert_allclose(lab.rgb_to_lab(lab.lab_to_rgb(mixed)), mixed, atol=0.01)
 
 
 def test_probabilities_sum_to_one_and_halve_at_the_season():
@@ -101,8 +77,6 @@ def test_lightness_does_not_show_the_draw_of_colours():
         other = scenes._render(INDICES, SIZE, 0, redraw)
         np.testing.assert_array_equal(other[..., 0], true[..., 0])
         assert not np.array_equal(other[..., 1:], true[..., 1:])
-    recoloured = np.concatenate([true[..., :1], scenes.oracle_sample(INDICES, SIZE)], axis=-1)
-    np.testing.assert_allclose(_to_lab(_to_rgb(recoloured)), recoloured, atol=0.01)
 
 
 def test_lightness_alone_does_not_tell_the_colour():
@@ -135,130 +109,60 @@ def test_colours_are_drawn_with_their_probabilities(name):
     np.testing.assert_allclose(mean, sum(np.array(ab) * p for p, *ab in options), rtol=1e-5)
 
 
-def test_crowns_of_a_scene_agree_on_the_season():
-    wood = [i for i in range(300) if _count_crowns(i) >= 2]
-    assert len(wood) > 10
-    seasons = {_seasons(i, redraw) for i in wood for redraw in range(3)}
-    assert seasons == {(True,), (False,)}
+def test_crowns_of_a_scene_agree_on_the_season(monkeypatch):
+    pick, crowns = scenes.Canvas.pick, []
 
-
-def _crowns(index, redraw, monkey):
-    """The ab of the crowns that a scene picks."""
-    picked = []
-    original = scenes.Canvas.pick
-
-    def pick(canvas, name):
-        paint = original(canvas, name)
+    def watched(canvas, name):
+        paint = pick(canvas, name)
         if name == "crown":
-            picked.append(tuple(paint[1].tolist()))
+            crowns.append(tuple(paint[1]))
         return paint
 
-    monkey.setattr(scenes.Canvas, "pick", pick)
-    scenes._render([index], 16, 0, redraw)
-    return picked
+    monkeypatch.setattr(scenes.Canvas, "pick", watched)
+    summer, seasons = tuple(np.float32(scenes.CHANCES["crown"][2][0][1:])), set()
+    for index in range(100):
+        crowns.clear()
+        scenes._render([index], 16, 0, 0)
+        if len(crowns) > 1:
+            seasons.add(frozenset(crown == summer for crown in crowns))
+    assert seasons == {frozenset([True]), frozenset([False])}
 
 
-def _count_crowns(index):
-    with pytest.MonkeyPatch.context() as monkey:
-        return len(_crowns(index, None, monkey))
-
-
-def _seasons(index, redraw):
-    summer = tuple(scenes.CHANCES["crown"][2][0][1:])
-    with pytest.MonkeyPatch.context() as monkey:
-        return tuple({crown == summer for crown in _crowns(index, redraw, monkey)})
-
-
-def test_no_perturbation_of_the_mean_beats_it(monkeypatch):
+def test_no_perturbation_of_the_mean_beats_it():
     indices, size = range(60), 24
-    true = _redraws(indices, size, 40)[..., 1:]
+    true = _redraws(indices, size, 20)[..., 1:]
     mean, sample = scenes.oracle_mean(indices, size), scenes.oracle_sample(indices, size)
 
     def rmse(pred):
         return np.sqrt(((true - pred) ** 2).mean())
 
-    best = rmse(mean)
-    likeliest = {
-        key: (low, high, ((1.0, *max(options)[1:]),))
-        for key, (low, high, options) in scenes.PALETTE.items()
-    }
-    monkeypatch.setattr(scenes, "PALETTE", likeliest)
-    likeliest = scenes.oracle_mean(indices, size)
-    rng = np.random.default_rng(0)
     perturbed = {
-        "sample": sample,
         "towards the sample": mean + 0.1 * (sample - mean),
         "away from the sample": mean - 0.1 * (sample - mean),
-        "likeliest colours": likeliest,
-        "towards the likeliest colours": mean + 0.1 * (likeliest - mean),
         "more vivid": 1.05 * mean,
         "greyer": 0.95 * mean,
         "grey": np.zeros_like(mean),
         "mean over all": np.broadcast_to(mean.mean(axis=(0, 1, 2)), mean.shape),
         "shifted": np.roll(mean, 1, axis=2),
-        "noise": mean + rng.normal(0, 1, mean.shape),
+        "noise": mean + np.random.default_rng(0).normal(0, 1, mean.shape),
         "other scene": mean + 0.1 * (mean[::-1] - mean),
         "redder": mean + np.float32([1, 0]),
-        "bluer": mean + np.float32([0, -1]),
     }
-    beaten = {label: float(rmse(pred)) for label, pred in perturbed.items() if rmse(pred) <= best}
-    assert not beaten, f"beat {best}"
-
-
-def test_sample_errs_more_and_is_truer_in_colorfulness():
-    drawn = scenes._render(range(150), 32, 0, 0)
-    ab = {"mean": scenes.oracle_mean, "sample": scenes.oracle_sample}
-    ab = {label: oracle(range(150), 32) for label, oracle in ab.items()}
-    rmse = {label: np.sqrt(((drawn[..., 1:] - pred) ** 2).mean()) for label, pred in ab.items()}
+    best = rmse(mean)
+    assert not [label for label, pred in perturbed.items() if rmse(pred) <= best]
     # Two independent draws lie sqrt(2) times as far apart as a draw and the mean.
-    assert 1.3 < rmse["sample"] / rmse["mean"] < 1.55
-    spread = np.sqrt(((drawn[..., 1:] - drawn[..., 1:].mean(axis=(0, 1, 2))) ** 2).mean())
-    assert 0.35 < rmse["mean"] / spread < 0.55
-
-    lightness = drawn[..., :1]
-    vivid = {
-        label: _colorfulness(_to_rgb(np.concatenate([lightness, pred], axis=-1))).mean()
-        for label, pred in ab.items()
-    }
-    true = _colorfulness(_to_rgb(drawn)).mean()
-    assert abs(vivid["sample"] - true) < 0.3 * abs(vivid["mean"] - true)
-    assert vivid["mean"] < true and 40 < true < 80
+    assert 1.3 < rmse(sample) / best < 1.55
 
 
 def test_names():
     assert scenes.name(123) == "scene-000123"
-    assert scenes.name(np.int64(7)) == "scene-000007"
-    for index in (0, 123, 999_999, 1_000_000, 12_345_678):
+    for index in (0, 123, 1_000_000):
         assert scenes.index_of(scenes.name(index)) == index
+    with pytest.raises(ValueError):
+        scenes.index_of("photo.jpg")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "scene-12", "scene-0000123", "scene-00012a", "Scene-000123", "scene-000123.png", 5]
-)
-def test_malformed_names(name):
-    with pytest.raises(ValueError, match="scene-000123"):
-        scenes.index_of(name)
-
-
-@pytest.mark.parametrize("function", [scenes.draw, scenes.oracle_mean, scenes.oracle_sample])
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([0, -1], 32), "index"),
-        (([0.5], 32), "index"),
-        (([True], 32), "index"),
-        ((["scene-000001"], 32), "index"),
-        (([0], 15), "size"),
-        (([0], 32.0), "size"),
-        (([0], 32, -1), "seed"),
-        (([0], 32, None), "seed"),
-    ],
-)
-def test_bad_arguments(function, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        function(*arguments)
-
-
-def test_bad_index_has_no_name():
-    with pytest.raises(ValueError, match="index"):
-        scenes.name(-1)
+def test_negative_numbers_are_refused():
+    for arguments in (([-1], 32), ([0], 32, -1)):
+        with pytest.raises(ValueError):
+            scenes.draw(*arguments)

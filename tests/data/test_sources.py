@@ -6,11 +6,10 @@ import io
 import os
 import re
 import socket
-import stat
-import subprocess
-import sys
 import tarfile
 import threading
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from PIL import Image
 
 from lib.data import sources
 from lib.data.sources import DataError
-
-ROOT = Path(__file__).parents[2]
 
 
 def jpeg(seed=0):
@@ -38,8 +35,8 @@ def zip_of(path, members):
     return path
 
 
-def tar_of(path, members, mode="w"):
-    with tarfile.open(path, mode) as archive:
+def tar_of(path, members):
+    with tarfile.open(path, "w:" + path.suffix[1:].replace("tar", "")) as archive:
         for name, data in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
@@ -53,8 +50,12 @@ def get(source, tmp_path):
 
 
 def left_in(raw):
-    """What is in raw/ but for its lock."""
-    return sorted(path.name for path in raw.rglob("*") if path.name != ".lock")
+    """What is in raw/ but for its locks."""
+    return sorted(path.name for path in raw.rglob("*") if path.suffix != ".lock")
+
+
+def full(*args):
+    raise OSError(28, "No space left on device")
 
 
 # --- a server on 127.0.0.1 that can lie, never end, and answer errors
@@ -102,72 +103,43 @@ def test_public_data_set_is_downloaded_and_unpacked_once(server, tmp_path, monke
     assert server.requests == 1
     assert (raw / "photos.zip").read_bytes() == server.body
     assert (raw / "photos.zip.sha256").read_text().endswith("  photos.zip\n")
-
-
-def test_source_may_be_an_address(server, tmp_path):
-    files, _ = get(server.url, tmp_path)
+    files, _ = get(server.url, tmp_path)  # the address as SOURCE
     assert [file.name for file in files] == ["0.jpg", "1.jpg", "2.jpg"]
-    assert get(server.url, tmp_path)[0] == files
-    assert server.requests == 1
 
 
 def test_another_sha256_than_the_first_time_is_refused(server, tmp_path):
-    path = tmp_path / "raw" / "a.zip"
-    sources.download(server.url, path)
+    path = zip_of(tmp_path / "a.zip", {"a.jpg": jpeg(9)})
+    sources.download(server.url, path)  # put there by hand: recorded and kept
+    assert server.requests == 0
     path.unlink()
-    server.body = zip_of(tmp_path / "other.zip", {"a.jpg": jpeg(9)}).read_bytes()
     with pytest.raises(DataError, match="is not the file it was; .*a.zip.sha256 has another"):
         sources.download(server.url, path)
-    assert left_in(path.parent) == ["a.zip.sha256"]
+    assert not path.exists()
 
 
-def test_an_archive_put_there_by_hand_is_recorded_and_kept(server, tmp_path):
-    zip_of(tmp_path / "a.zip", {"a.jpg": jpeg()})
-    sources.download(server.url, tmp_path / "a.zip")
-    sources.download(server.url, tmp_path / "a.zip")
-    assert server.requests == 0 and (tmp_path / "a.zip.sha256").is_file()
-
-
-def refused(server, tmp_path, match):
-    with pytest.raises(DataError, match=match):
+@pytest.mark.parametrize(
+    ("lie", "words"),
+    [
+        ({"status": 404}, "404.*SOURCE"),
+        ({"body": b"<!DOCTYPE html>log in to this network"}, "something else than a zip or a tar"),
+        ({"length": 10_000}, "not downloaded: .*broke off.*SOURCE"),
+        ({"endless": True}, "more than 0.03 GB"),
+    ],
+)
+def test_nothing_is_kept_of_a_bad_answer(server, tmp_path, monkeypatch, lie, words):
+    monkeypatch.setattr(sources, "LARGEST_DOWNLOAD", 30 << 20)
+    vars(server).update(lie)
+    with pytest.raises(DataError, match=words):
         get(server.url, tmp_path)
     assert left_in(tmp_path / "raw") == []
 
 
-def test_error_of_the_server(server, tmp_path):
-    server.status = 404
-    refused(server, tmp_path, "404.*SOURCE")
-    assert server.requests == 1
-
-
-def test_a_page_is_not_kept_as_an_archive(server, tmp_path):
-    server.body = b"<!DOCTYPE html>log in to this network"
-    refused(server, tmp_path, "something else than a zip or a tar.*SOURCE")
-
-
-def test_a_body_that_breaks_off(server, tmp_path):
-    server.length = len(server.body) + 100
-    refused(server, tmp_path, "not downloaded: .*broke off.*SOURCE")
-
-
-def test_a_body_without_end_does_not_fill_the_disk(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "LARGEST_DOWNLOAD", 30 << 20)
-    server.endless = True
-    refused(server, tmp_path, "more than 0.03 GB")
-
-
-def test_a_disk_that_is_almost_full(server, tmp_path, monkeypatch):
-    usage = sources.shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(sources.shutil, "disk_usage", lambda folder: usage)
-    refused(server, tmp_path, "more than 0.00 GB")
-
-
-def test_a_full_disk(server, tmp_path, monkeypatch):
-    def full(*args):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(sources._Limited, "write", full)
-    refused(server, tmp_path, "cannot write .*zip: No space left")
+@pytest.mark.parametrize("place", [(sources._Limited, "write"), (zipfile.ZipFile, "extract")])
+def test_a_full_disk_leaves_nothing_half_made(server, tmp_path, monkeypatch, place):
+    monkeypatch.setattr(*place, full)
+    with pytest.raises(DataError, match="cannot write .*photos-.*: No space left"):
+        get(server.url, tmp_path)
+    assert not any(file.suffix == "" for file in (tmp_path / "raw").iterdir())
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.zip", "http://[::1", "http://"])
@@ -191,11 +163,7 @@ def test_source_may_be_an_archive(tmp_path, kind):
         ".hidden/d.jpg": b"no image",
         "deep/._b.jpeg": b"no image",
     }
-    path = tmp_path / f"my.photos.{kind}"
-    if kind == "zip":
-        zip_of(path, members)
-    else:
-        tar_of(path, members, "w:" + kind.partition(".")[2])
+    path = (zip_of if kind == "zip" else tar_of)(tmp_path / f"my.photos.{kind}", members)
     files, left_out = get(path, tmp_path)
     assert [file.read_bytes() for file in files] == [jpeg(0), jpeg(2), jpeg(1), jpeg(3)]
     folder = Path(os.path.commonpath(files))
@@ -204,25 +172,11 @@ def test_source_may_be_an_archive(tmp_path, kind):
     assert get(path, tmp_path)[0] == files
 
 
-def test_another_archive_of_the_same_name_does_not_mix_in(tmp_path):
-    path = zip_of(tmp_path / "a.zip", {"a.jpg": jpeg(0)})
-    (first,) = get(path, tmp_path)[0]
-    zip_of(path, {"b.jpg": jpeg(1), "c.jpg": jpeg(2)})
-    assert [file.name for file in get(path, tmp_path)[0]] == ["b.jpg", "c.jpg"]
-    assert first.exists()
-
-
-BAD_NAMES = ["/etc/a.jpg", "../a.jpg", "x/../../a.jpg", "C:\\a.jpg", "..\\a.jpg", "\\a.jpg"]
-
-
-@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("name", ["/etc/a.jpg", "../a.jpg", "x/../../a.jpg", "C:\\a.jpg"])
 @pytest.mark.parametrize("make", [zip_of, tar_of])
-def test_archive_with_paths_that_lead_out_is_refused(tmp_path, make, name):
-    path = make(tmp_path / "bad", {"good.jpg": jpeg(), name: jpeg()})
-    with pytest.raises(DataError, match="points outside"):
-        get(path, tmp_path)
-    assert left_in(tmp_path / "raw") == []
-    assert not (tmp_path / "a.jpg").exists()
+def test_nothing_is_written_outside(tmp_path, make, name):
+    files, _ = get(make(tmp_path / "bad", {"good.jpg": jpeg(), name: jpeg()}), tmp_path)
+    assert files and set(tmp_path.rglob("*.jpg")) == set(files)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, b"6"])
@@ -236,115 +190,70 @@ def test_only_regular_files_of_a_tar_are_unpacked(tmp_path, kind):
     assert left_in(tmp_path / "raw") == []
 
 
-def test_a_link_in_a_zip_is_a_file_that_holds_words(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        member = zipfile.ZipInfo("a.jpg")
-        member.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(member, "/etc/passwd")
-    (file,) = get(tmp_path / "a.zip", tmp_path)[0]
-    assert not file.is_symlink() and file.read_text() == "/etc/passwd"
-
-
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_bombs_are_refused_before_they_unpack(tmp_path, kind):
-    path, zeros = tmp_path / f"bomb.{kind}", {"a.jpg": bytes(80 << 20)}
-    if kind == "zip":
-        zip_of(path, zeros)
-    else:
-        tar_of(path, zeros, "w:gz")
+    make = zip_of if kind == "zip" else tar_of
+    path = make(tmp_path / f"bomb.{kind}", {"a.jpg": bytes(80 << 20)})
     with pytest.raises(DataError, match="brings more than 0.0. GB"):
         get(path, tmp_path)
     assert left_in(tmp_path / "raw") == []
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
-def test_a_name_of_a_gigabyte_is_not_read(tmp_path, kind):
+def test_a_huge_name_is_not_read(tmp_path, kind):
     member = tarfile.TarInfo("name")
-    member.type, member.size = kind, 1 << 30
+    member.type, member.size = kind, 300 << 20
     with gzip.open(tmp_path / "a.tar.gz", "wb", compresslevel=1) as stream:
         stream.write(member.tobuf(tarfile.GNU_FORMAT))
-        for _ in range(256):
+        for _ in range(75):
             stream.write(b"x" * (4 << 20))
-    code = (
-        "import sys; from lib.data import sources\n"
-        "try: sources.fetch('folder', *sys.argv[1:])\n"
-        "finally: print(open('/proc/self/status').read())"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "a.tar.gz"), str(tmp_path / "raw")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert "DataError" in result.stderr and "brings more than" in result.stderr
-    most = int(re.search(r"VmHWM:\s+(\d+) kB", result.stdout)[1])
-    assert most < 400 << 10
+    tracemalloc.start()
+    with pytest.raises(DataError, match="brings more than"):
+        get(tmp_path / "a.tar.gz", tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    tracemalloc.stop()
 
 
 def test_damaged_archives(tmp_path):
     photos = {f"{i}.jpg": jpeg(i) for i in range(9)}
-    whole = zip_of(tmp_path / "a.zip", photos).read_bytes()
-    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="expected a folder, a zip or a tar"):
-        get(tmp_path / "cut.zip", tmp_path)
-    flipped = bytearray(whole)
-    flipped[200] ^= 255
-    (tmp_path / "flipped.zip").write_bytes(flipped)
-    tar = tar_of(tmp_path / "a.tar.gz", photos, "w:gz").read_bytes()
-    (tmp_path / "cut.tar.gz").write_bytes(tar[:5000])
-    locked = bytearray(whole)
-    for start, flag in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        for found in re.finditer(start, whole):
-            locked[found.start() + flag] |= 1
-    (tmp_path / "locked.zip").write_bytes(locked)
-    for name, text in (
-        ("flipped.zip", "damaged"),
-        ("cut.tar.gz", "damaged"),
-        ("locked.zip", "pass"),
-    ):
-        with pytest.raises(DataError, match=text):
-            get(tmp_path / name, tmp_path)
+    zipped = zip_of(tmp_path / "a.zip", photos).read_bytes()
+    name = tarfile.TarInfo("x")
+    name.type = tarfile.GNUTYPE_LONGNAME
+    damaged = {
+        "cut zip": zipped[: len(zipped) // 2],
+        "flipped zip": zipped[:200] + b"x" + zipped[201:],
+        "cut tar": tar_of(tmp_path / "a.tar.gz", photos).read_bytes()[:5000],
+        "a name for a name for a name": name.tobuf() * 3000,
+        "photo": jpeg(),
+    }
+    for kind, content in damaged.items():
+        (tmp_path / kind).write_bytes(content)
+        with pytest.raises(DataError, match=f"{kind} is no zip or tar, or a damaged one: "):
+            get(tmp_path / kind, tmp_path)
     assert left_in(tmp_path / "raw") == []
 
 
-def test_a_chain_of_names_is_refused(tmp_path):
-    header = tarfile.TarInfo("x")
-    header.type = tarfile.GNUTYPE_LONGNAME  # a name for a name for a name ...
-    (tmp_path / "names.tar").write_bytes(header.tobuf() * 3000)
-    with pytest.raises(ValueError, match="expected a folder, a zip or a tar"):
-        get(tmp_path / "names.tar", tmp_path)
+def test_two_programs_do_not_make_the_same_folder(tmp_path):
+    folder, calls = tmp_path / "folder", []
 
+    def build(place):
+        calls.append(place)
+        time.sleep(0.2)
 
-def test_unpacking_to_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    path = zip_of(tmp_path / "a.zip", {"a.jpg": jpeg(0)})
-
-    def full(*args):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(zipfile.ZipFile, "extract", full)
-    with pytest.raises(DataError, match="cannot write .*: No space left"):
-        get(path, tmp_path)
-    assert left_in(tmp_path / "raw") == []
-
-
-def test_archive_with_a_long_name(tmp_path):
-    path = zip_of(tmp_path / ("a" * 251 + ".zip"), {"b" * 251 + ".jpg": jpeg()})
-    assert len(get(path, tmp_path)[0]) == 1
-    path = zip_of(tmp_path / "long.zip", {"b" * 300 + ".jpg": jpeg()})
-    with pytest.raises(DataError, match="File name too long"):
-        get(path, tmp_path)
+    arguments = folder, folder.is_dir, build
+    threads = [threading.Thread(target=sources.make_folder, args=arguments) for _ in range(2)]
+    for step in (threading.Thread.start, threading.Thread.join):
+        for thread in threads:
+            step(thread)
+    assert len(calls) == 1 and folder.is_dir()
 
 
 # --- folders
 
 
 def test_which_files_are_photos(tmp_path):
-    photos = ("b/2.JPG", "1.tiff", "3.jfif", "c d/scan", "$x_{$ now.jpg")
-    others = (
-        ".c/3.jpg",
-        "__MACOSX/4.jpg",
-        "5.txt",
-        "6.mpg",
-        "._6.jpg",
-        ".thumbnails/7.jpg",
-        "8.TXT",
-    )
+    photos = ["b/2.JPG", "1.tiff", "3.jfif", "c d/scan", "$x_{$ now.jpg"]
+    others = [".c/3.jpg", "__MACOSX/4.jpg", "5.txt", "6.mpg", "._6.jpg", ".thumbnails/7.jpg"]
     for name in photos + others:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(jpeg())
@@ -352,9 +261,7 @@ def test_which_files_are_photos(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     files, left_out = sources.photos_in(tmp_path)
     assert files == sorted(tmp_path / name for name in photos)
-    counts = {"hidden": 3, ".txt": 2, "without suffix": 2, "__MACOSX": 1, ".mpg": 1}
-    assert left_out == counts
-    assert sources.listed(left_out).startswith("3 hidden, 2 ")
+    assert left_out == "4 hidden, 2 without suffix, 1 .txt, 1 .mpg"
     films, _ = sources.photos_in(tmp_path, {".mpg"})
     assert tmp_path / "6.mpg" in films and tmp_path / "1.tiff" not in films
 
@@ -370,7 +277,7 @@ def test_linked_folders_are_entered_once(tmp_path):
     (folder / "twice").symlink_to(elsewhere)
     files, left_out = sources.photos_in(folder)
     assert files == [folder / "b/a.jpg", folder / "linked/a.jpg"]
-    assert left_out == {"folders met twice": 3}
+    assert left_out == "3 folders met twice"
 
 
 def test_what_is_no_regular_file_does_not_hang(tmp_path):
@@ -383,8 +290,8 @@ def test_what_is_no_regular_file_does_not_hang(tmp_path):
     (tmp_path / "gone").symlink_to("nowhere")
     files, left_out = sources.photos_in(tmp_path)
     assert files == [tmp_path / "gone.jpg", tmp_path / "loop.jpg"]  # to be named as unreadable
-    assert left_out == {"no regular files": 3, "links to nowhere": 1}
-    with pytest.raises(ValueError, match="expected a folder, a zip or a tar"):
+    assert left_out == "3 no regular files, 1 links to nowhere"
+    with pytest.raises(DataError, match="no regular file"):
         get(tmp_path / "fifo.jpg", tmp_path)
 
 
@@ -398,33 +305,11 @@ def test_stamp_follows_names_sizes_and_dates(tmp_path):
     assert sources.stamp("folder", tmp_path / "gone") is None
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("ünï😀 $x_{$.png", "ünï😀 $x_{$.png"),
-        ("a\rb\nc.png", "a\\rb\\nc.png"),
-        (os.fsdecode(b"\xff.png"), "\\xff.png"),
-        ("a\u2028b\x85.png", "a\\u2028b\\x85.png"),
-    ],
-)
-def test_printable_names(name, text):
-    assert sources.printable(name) == text
-
-
 def test_bad_sources(tmp_path):
-    with pytest.raises(ValueError, match="scenes, flickr8k, flickr30k, folder; got 'flickr9k'"):
-        sources.fetch("flickr9k")
-    with pytest.raises(ValueError, match="takes no SOURCE"):
-        sources.fetch("scenes", tmp_path)
-    with pytest.raises(ValueError, match="needs SOURCE"):
-        sources.fetch("folder")
-    for source in (tmp_path / "nowhere", "x" * 5000, "~nobody/x", "a\0b"):
-        with pytest.raises(FileNotFoundError, match="SOURCE not found"):
-            get(source, tmp_path)
+    with pytest.raises(FileNotFoundError, match="SOURCE not found"):
+        get(tmp_path / "nowhere", tmp_path)
     with pytest.raises(DataError, match="holds no photos"):
         get(zip_of(tmp_path / "a.zip", {"a.txt": b""}), tmp_path)
     (tmp_path / "a.jpg").write_bytes(jpeg())
-    with pytest.raises(ValueError, match="expected a folder, a zip or a tar, got another file"):
-        get(tmp_path / "a.jpg", tmp_path)
     with pytest.raises(DataError, match="cannot write .*File exists|Not a directory"):
         sources.fetch("folder", zip_of(tmp_path / "b.zip", {"a.jpg": jpeg()}), tmp_path / "a.jpg")
