@@ -276,8 +276,9 @@ def _check_bytes(name, count, limit):
 
 
 def progress(what, total=None, unit="file"):
-    """A progress bar on a terminal or in a notebook, of what takes longer than some seconds."""
-    watched = sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
+    """A progress bar where a person watches, of what takes longer than some seconds."""
+    in_notebook = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
+    watched = in_notebook or sys.stderr.isatty()
     look = {"unit_scale": True, "leave": False, "delay": 3, "disable": not watched}
     return tqdm(total=total, desc=what, unit=unit, **look)
 
