@@ -6,7 +6,6 @@ from lib import lab
 from lib.classical import by_example, scribbles
 
 THUMB, BINS = 8, 16  # cells a side, and histogram steps, of the descriptor
-BATCH = 64  # photos at once
 
 
 def examples(photos, rows):
@@ -68,7 +67,7 @@ def predictors(photos, rows, seed=0, share=scribbles.SHARE):
 def _descriptors(images, rows):
     """Descriptors of photos, (N, 80), from every n-th pixel, 64 or more a side."""
     step = max(1, images.shape[1] // 64)
-    parts = np.array_split(rows, -(-len(rows) // BATCH))
+    parts = np.array_split(rows, -(-len(rows) // 64))  # a few photos at once
     thinned = (images[part][:, ::step, ::step] for part in parts)
     return np.concatenate([descriptor(lab.rgb_to_lab(rgb)[..., :1]) for rgb in thinned])
 

@@ -43,17 +43,6 @@ def test_cone_responses_are_near_reinhards_equation_4():
     np.testing.assert_allclose(ours, published, atol=0.07)
 
 
-def test_ruderman_space_is_a_rotation_with_its_signs():
-    np.testing.assert_allclose(
-        by_example.LMS_TO_RUDERMAN @ by_example.LMS_TO_RUDERMAN.T, np.eye(3), atol=1e-12
-    )
-    colors = lab.rgb_to_lab(np.uint8([[220, 40, 40], [40, 160, 40], [230, 220, 60]]))
-    red, green, yellow = by_example.to_ruderman(colors)
-    assert red[2] > 0 > green[2]  # beta: red against green
-    blue = by_example.to_ruderman(lab.rgb_to_lab(np.uint8([40, 60, 220])))
-    assert yellow[1] > 0 > blue[1]  # alpha: yellow against blue
-
-
 def test_there_and_back():
     values = by_example.to_ruderman(LAB)
     ab = by_example.to_ab(values[..., 1:], LIGHTNESS)
@@ -136,26 +125,6 @@ def test_welsh_tells_textures_of_the_same_luminance_apart():
     assert (ab[:, :17, 1] > 5).mean() > 0.95 and (ab[:, 23:, 1] < -5).mean() > 0.9
 
 
-def test_samples_are_one_a_cell():
-    rows, columns = by_example._jittered((60, 85), 204, 0)  # 12 x 17 cells of 5 x 5 pixels
-    assert len(set(zip(rows // 5, columns // 5, strict=True))) == len(rows) == 12 * 17
-    assert set(rows % 5) == set(columns % 5) == set(range(5))  # anywhere in the cell
-    rows, columns = by_example._jittered((5, 4), 1000, 0)
-    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 20
-
-
-def test_the_seed_fixes_the_samples():
-    one, again = (classical.welsh(LIGHTNESS[1], RGB[0], [0, 2]) for _ in range(2))
-    np.testing.assert_array_equal(one, again)
-    assert np.abs(classical.welsh(LIGHTNESS[1], RGB[0], [0, 9]) - one).max() > 1
-
-
-def test_an_example_may_have_another_size():
-    for method in (classical.reinhard, classical.welsh):
-        ab = method(LIGHTNESS[0], RANDOM.integers(0, 256, (9, 33, 3), dtype=np.uint8))
-        assert ab.shape == (24, 20, 2) and np.isfinite(ab).all()
-
-
 def test_black_and_even_photos_give_numbers():
     for lightness in (0.0, 55.0, 100.0):
         for method in (classical.reinhard, classical.welsh):
@@ -220,17 +189,6 @@ def test_rows_of_the_table(photos):
     np.testing.assert_allclose(found["levin"](rows, given)[1][hints], true[1][hints], atol=1e-4)
 
 
-def test_rows_see_nothing_of_other_photos_that_are_measured(photos):
-    other = photos.images.copy()
-    other[12], other[14] = other[3], other[5]
-    changed = make_photos(other, 12)
-    rows = photos.rows("val")
-    one, two = classical.predictors(photos, rows), classical.predictors(changed, rows)
-    asked = rows[1:2], lightness_of(photos, rows[1:2])
-    for name in one:
-        np.testing.assert_allclose(one[name](*asked), two[name](*asked), atol=1e-3)
-
-
 def test_example_methods_see_no_colour_of_the_photo_itself(photos):
     other = photos.images.copy()
     other[13] += np.uint8([10, 0, 20])
@@ -246,15 +204,13 @@ def test_example_methods_see_no_colour_of_the_photo_itself(photos):
 def test_wrong_photos_are_refused(method):
     with pytest.raises(ValueError, match="expected L in 0..100"):
         method(LIGHTNESS[0] * 2.55, RGB[0])
-    with pytest.raises(ValueError, match="example: expected shape"):
-        method(LIGHTNESS[0], RGB)
+    with pytest.raises(ValueError, match="3 channels"):
+        method(LIGHTNESS[0], RGB[..., 0])
     with pytest.raises(ValueError, match="lightness: expected"):
         method(LAB[0], RGB[0])
 
 
-def test_wrong_numbers_are_refused():
-    for swatches in (0, 481):
-        with pytest.raises(ValueError, match="swatches"):
-            classical.reinhard(LIGHTNESS[0], RGB[0], swatches)
-    with pytest.raises(ValueError, match="samples"):
-        classical.welsh(LIGHTNESS[0], RGB[0], samples=0)
+@pytest.mark.parametrize("swatches", [0, 481])
+def test_wrong_numbers_are_refused(swatches):
+    with pytest.raises(ValueError, match="swatches"):
+        classical.reinhard(LIGHTNESS[0], RGB[0], swatches)
