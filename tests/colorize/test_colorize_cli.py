@@ -2,9 +2,6 @@
 
 import os
 import resource
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +12,6 @@ from lib import models
 from lib.colorize import command as color_cli
 from lib.colorize import photo as colorize
 from lib.data import decode
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -184,18 +179,6 @@ def test_large_photos_are_refused_with_a_way_around(run, album, tmp_path):
     assert status == 1 and len(errors) == 1
     assert errors[0].endswith("240,000 pixels, at most 100,000 (--megapixels allows more)")
     assert run(*options[:-1], "0.3")[0] == 0
-
-
-def test_keras_is_not_imported_for_a_wrong_command_line(tmp_path):
-    code = (
-        "import sys; from lib.colorize import command as c\ns = c.main(sys.argv[1:], sys.argv[1])\n"
-    )
-    code += "print(s, 'keras' in sys.modules)"
-    command = [sys.executable, "-c", code, str(tmp_path), "-o", str(tmp_path / "out")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "2 False\n"
-    assert done.stderr.startswith("error: no trained network in results/flickr8k: run")
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_name_that_is_too_long_is_one_line(run, album, tmp_path):
