@@ -27,9 +27,9 @@ X264 = ("libx264", {"crf": "18", "preset": "medium", "rc-lookahead": "20"})
 VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"})
 CODECS = {".webm": VP9, ".avi": ("mpeg4", {"qmin": "2", "qmax": "3"})}
 SOUND = {".webm": "libopus", ".avi": "libmp3lame"}  # if it is coded anew; elsewhere AAC
-EXACT = 1 << 2 | 1 << 14 | 1 << 18  # of FFmpeg: bicubic, all of chroma, rounded: L does not drift
+EXACT = 0x4 | 0x6000 | 0x40000  # FFmpeg's bicubic, full chroma, rounding: else L falls at each pass
 HDR = (16, 18)  # transfer functions PQ and HLG, as files number them
-BT709, BT601 = ("ITU709", 1), ("ITU601", 6)  # name for the conversion, number in the file
+BT709, BT601 = 1, 6  # how colours are coded, as files number it
 
 
 def smoothed(past, lightness, ab, strength=SMOOTHING):
@@ -124,16 +124,12 @@ def _write_video(source, result, color):
                 sounds[sound.index] = new.add_stream_from_template(sound)
             else:
                 sounds[sound.index] = new.add_stream(SOUND.get(suffix, "aac"), rate=48000)
-        conversion = BT709 if stream.height >= TALL else BT601
-        pictures = _pictures(
-            film, picture, turns, lambda p: _write_sound(p, new, sounds[p.stream.index])
-        )
+        kind = {"format": "yuv420p", "dst_colorspace": stream.codec_context.colorspace}
+        pictures = _pictures(film, picture, turns, new, sounds)
         for rgb, (time, length) in color(pictures, picture.frames or None):
             odd = [(0, side % 2) for side in rgb.shape[:2]]
             frame = av.VideoFrame.from_ndarray(np.pad(rgb, [*odd, (0, 0)], "edge"), "rgb24")
-            frame = frame.reformat(
-                format="yuv420p", dst_colorspace=conversion[0], interpolation=EXACT
-            )
+            frame = frame.reformat(interpolation=EXACT, **kind)
             frame.pts, frame.duration, frame.time_base = time, length, picture.time_base
             new.mux(stream.encode(frame))
         new.mux(stream.encode(None))
@@ -162,14 +158,14 @@ def _examined(film, unit):
     return round(first.rotation / 90) % 4
 
 
-def _pictures(film, picture, turns, hear):
-    """Decode the pictures, upright, with time and length; packets of sound are given to `hear`."""
+def _pictures(film, picture, turns, new, sounds):
+    """Decode the pictures, upright, with time and length; on the way the sound is written."""
     picture.thread_type = "AUTO"
     size = {"width": picture.width, "height": picture.height}
     last, step = None, 1 / (picture.average_rate or 25) / picture.time_base
     for packet in film.demux(picture, *film.streams.audio):
         if packet.stream != picture:
-            hear(packet)
+            _write_sound(packet, new, sounds[packet.stream.index])
             continue
         for frame in packet.decode():
             time = frame.dts if frame.pts is None else frame.pts
@@ -192,7 +188,7 @@ def _picture_stream(new, picture, suffix, turns):
         context.time_base = picture.time_base
     if shape:
         context.sample_aspect_ratio = 1 / shape if turns % 2 else shape
-    number = (BT709 if stream.height >= TALL else BT601)[1]
+    number = BT709 if stream.height >= TALL else BT601
     context.colorspace = context.color_primaries = context.color_trc = number
     context.color_range = 1  # 16..235
     return stream

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
+from test_colorize import Paint
 
 from lib import lab, models
 from lib.colorize import command as color_cli
@@ -13,6 +14,7 @@ from lib.colorize import video
 
 av = pytest.importorskip("av")
 SIZE = (96, 128)
+BLUISH = (30.0, -20.0)  # ab
 KINDS = {  # suffix: codecs of a usual file
     ".mp4": ("libx264", "aac"),
     ".mov": ("libx264", "pcm_s16le"),
@@ -20,18 +22,6 @@ KINDS = {  # suffix: codecs of a usual file
     ".webm": ("libvpx-vp9", "libopus"),
     ".avi": ("mpeg4", "libmp3lame"),
 }
-
-
-class Paint:
-    """A network whose ab is a function of lightness_scaled."""
-
-    input_shape = (None, None, None, 1)
-
-    def __init__(self, ab=lambda scaled: np.ones_like(scaled) * (30.0, -20.0)):
-        self.ab = ab
-
-    def __call__(self, scaled, training=None):
-        return np.asarray(self.ab(np.asarray(scaled)) / lab.AB_SCALE, np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +76,10 @@ def sound(path):
         return b"".join(bytes(packet) for packet in clip.demux(clip.streams.audio[0]))
 
 
-def lab_of(rgb):
-    return np.asarray(lab.rgb_to_lab(np.ascontiguousarray(rgb)))
+def check_colours(before, after):
+    true, pred = lab.rgb_to_lab(before), lab.rgb_to_lab(after)
+    assert np.abs(pred - true)[..., 0].mean() < 1.5
+    np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), BLUISH, atol=4)
 
 
 @pytest.mark.parametrize("suffix", KINDS)
@@ -95,15 +87,13 @@ def test_sound_is_copied_and_times_are_kept(tmp_path, suffix):
     codec, tone = KINDS[suffix]
     pictures = [np.roll(picture(), number, 1) for number in range(20)]
     source = draw(tmp_path / f"a{suffix}", pictures, codec, tone)
-    video.color_film(source, tmp_path / f"b{suffix}", Paint())
+    video.color_film(source, tmp_path / f"b{suffix}", Paint(BLUISH))
     before, after = frames(source), frames(tmp_path / f"b{suffix}")
     assert len(after) == 20
     assert [time for time, _ in after] == pytest.approx([time for time, _ in before], abs=1e-3)
     assert sound(tmp_path / f"b{suffix}") == sound(source)
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"a{suffix}", f"b{suffix}"]
-    true, pred = lab_of(before[10][1]), lab_of(after[10][1])
-    assert np.abs(pred - true)[..., 0].mean() < 1.5
-    np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
+    check_colours(before[10][1], after[10][1])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +102,7 @@ def test_sound_is_copied_and_times_are_kept(tmp_path, suffix):
 )
 def test_every_sound_finds_its_place(tmp_path, source, tone, result):
     draw(tmp_path / source, [picture()] * 25, sound=tone)
-    assert video.color_film(tmp_path / source, tmp_path / result, Paint()) == []
+    assert video.color_film(tmp_path / source, tmp_path / result, Paint(BLUISH)) == []
     with av.open(str(tmp_path / result)) as clip:
         length = sum(block.samples / block.sample_rate for block in clip.decode(audio=0))
         assert length == pytest.approx(1.0, abs=0.06)
@@ -132,8 +122,32 @@ def test_what_is_not_kept_is_refused(tmp_path, options, word):
         for one in [*(av.VideoFrame.from_ndarray(picture(), "gray") for _ in range(5)), None]:
             clip.mux(stream.encode(one))
     with pytest.raises(ValueError, match=word):
-        video.color_film(tmp_path / "a.mp4", tmp_path / "b.mp4", Paint())
+        video.color_film(tmp_path / "a.mp4", tmp_path / "b.mp4", Paint(BLUISH))
     assert not (tmp_path / "b.mp4").exists()
+
+
+def test_lightness_does_not_drift_when_a_film_is_coloured_again(tmp_path):
+    films = [draw(tmp_path / "0.mp4", [picture()] * 5)]
+    for number in (1, 2, 3):
+        films.append(tmp_path / f"{number}.mp4")
+        video.color_film(*films[-2:], Paint((8.0, 6.0)))
+    _, first, _, last = (lab.rgb_to_lab(frames(film)[2][1]) for film in films)
+    assert abs((last - first)[..., 0].mean()) < 0.1
+
+
+def test_a_trimmed_film_is_not_taken_for_a_truncated_one(tmp_path):
+    whole, trimmed = draw(tmp_path / "a.mp4", noisy(50), sound="aac"), tmp_path / "b.mp4"
+    with av.open(str(whole)) as film, av.open(str(trimmed), "w") as new:
+        new.options["avoid_negative_ts"] = "disabled"  # begins before 0: an edit list says so
+        stream = new.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.pts -= round(0.8 / packet.time_base)
+                packet.dts -= round(0.8 / packet.time_base)
+                packet.stream = stream
+                new.mux(packet)
+    assert video.color_film(trimmed, tmp_path / "c.mp4", Paint(BLUISH)) == []
+    assert len(frames(tmp_path / "c.mp4")) == len(frames(trimmed)) == 30
 
 
 @pytest.mark.parametrize("rotation", [-90, 90, 180])
@@ -141,7 +155,7 @@ def test_rotation_is_applied(tmp_path, rotation):
     corner = np.zeros(SIZE, np.uint8)
     corner[:32, :32] = 255
     source = draw(tmp_path / "a.mp4", [corner] * 3, rotation=rotation)
-    video.color_film(source, tmp_path / "b.mp4", Paint())
+    video.color_film(source, tmp_path / "b.mp4", Paint(BLUISH))
     with av.open(str(tmp_path / "b.mp4")) as clip:
         first = next(clip.decode(video=0))
     assert first.rotation == 0
@@ -163,21 +177,19 @@ def draw_gif(path, kind="L", count=6, **options):
 def test_gif_keeps_durations_and_loop(tmp_path, loop):
     durations = [40, 80, 120, 40, 500, 60]
     source = draw_gif(tmp_path / "a.gif", duration=durations, **loop)
-    video.color_film(source, tmp_path / "b.gif", Paint())
+    video.color_film(source, tmp_path / "b.gif", Paint(BLUISH))
     with Image.open(tmp_path / "b.gif") as image:
         assert image.n_frames == 6 and image.info.get("loop") == loop.get("loop")
         for number, duration in enumerate(durations):
             image.seek(number)
             assert image.info["duration"] == duration
-            pred = lab_of(np.asarray(image.convert("RGB")))
-            true = lab_of(np.repeat(np.roll(picture(), 9 * number, 1)[..., None], 3, -1))
-            assert np.abs(pred - true)[..., 0].mean() < 1.5
-            np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
+            true = np.repeat(np.roll(picture(), 9 * number, 1)[..., None], 3, -1)
+            check_colours(true, np.asarray(image.convert("RGB")))
 
 
 def test_gif_keeps_transparency(tmp_path):
     source = draw_gif(tmp_path / "a.gif", "RGBA", duration=100, loop=0, disposal=2)
-    video.color_film(source, tmp_path / "b.gif", Paint())
+    video.color_film(source, tmp_path / "b.gif", Paint(BLUISH))
     with Image.open(source) as true, Image.open(tmp_path / "b.gif") as pred:
         for number in range(6):
             true.seek(number)
@@ -237,7 +249,7 @@ def nervous(scaled):
 
 def block_chroma(colored, side=8):
     """Mean ab of blocks, (T, h, w, 2): what one sees as colour, without the grain."""
-    ab = np.stack([lab_of(photo)[..., 1:] for photo in colored])
+    ab = np.stack([lab.rgb_to_lab(photo)[..., 1:] for photo in colored])
     time, height, width = ab.shape[:3]
     return ab.reshape(time, height // side, side, width // side, side, 2).mean(axis=(2, 4))
 
@@ -275,7 +287,7 @@ def test_what_moves_takes_its_colour_with_it():
     warm = Paint(lambda scaled: np.where(scaled > 0.2, (5.0, 40.0), (-25.0, -10.0)))
     single, smooth = (colored(clip, warm, smoothing=s) for s in (0, video.SMOOTHING))
     for one, other in zip(single, smooth, strict=True):
-        assert np.abs(lab_of(one) - lab_of(other))[..., 1:].max() < 3
+        assert np.abs(lab.rgb_to_lab(one) - lab.rgb_to_lab(other))[..., 1:].max() < 3
 
 
 def test_a_change_of_exposure_is_no_motion():
