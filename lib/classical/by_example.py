@@ -1,15 +1,12 @@
 """Colour from one example photo, without learning: Reinhard et al. 2001, Welsh et al. 2002.
 
-The paper's section II sorts colorization by what is given: scribbles (`lib.classical.scribbles`),
-an example (here), or many photos (the networks). Both methods here work in the space l, alpha, beta
-of Ruderman et al. (1998), in which the channels of natural photos are nearly uncorrelated:
-logarithms of the eye's three cone responses, turned to lightness (l), yellow against blue (alpha)
-and red against green (beta). `to_ruderman` and `to_ab` are Reinhard's equations 3 to 9, with the
-white point of sRGB, so that grey has alpha = beta = 0 exactly.
+Both methods work in the space l, alpha, beta of Ruderman et al. (1998), in which the channels of
+natural photos are nearly uncorrelated: logarithms of the eye's three cone responses, turned to
+lightness (l), yellow against blue (alpha) and red against green (beta). `to_ruderman` and `to_ab`
+are Reinhard's equations 3 to 9, with sRGB's white point, so that grey has alpha = beta = 0 exactly.
 
-Both give alpha and beta, and the photo keeps its own L: alpha and beta make the chromaticity, and
-L the luminance. Where a photo and its example are compared, both are compared as grey photos, by
-the l of a grey of their luminance: no more is known of the photo.
+Both give alpha and beta, the chromaticity; the photo keeps its own L. A photo and its example are
+compared as grey photos, by the l of a grey of their luminance: no more is known of the photo.
 
 Conventions: one photo at a time; L in 0..100, (H, W, 1); ab in CIELAB units, float32.
 

@@ -22,10 +22,8 @@ SuperLU factors the sparse matrix; the time grows about as the number of pixels 
 
 Conventions: one photo at a time; L in 0..100, (H, W, 1); ab in CIELAB units, float32.
 
-References
-----------
-A. Levin, D. Lischinski, Y. Weiss (2004), Colorization using optimization, ACM Transactions on
-Graphics 23(3), 689-694.
+Reference: A. Levin, D. Lischinski, Y. Weiss (2004), Colorization using optimization, ACM
+Transactions on Graphics 23(3), 689-694.
 """
 
 import numpy as np

@@ -96,8 +96,8 @@ def find_model(results, study=None, name=None):
     for network in networks:
         if network in found:
             return found[network]
-    wanted = f"{name or 'network'} in results/{folder.name}"
-    raise UsageError(f"no trained {wanted}: run `make report`, or choose another by --study")
+    wanted = f"no trained {name or 'network'} in results/{folder.name}"
+    raise UsageError(f"{wanted}: run `make report`, or choose another by --study")
 
 
 def load(path, xception="imagenet"):
@@ -145,15 +145,13 @@ def color_files(files, network, factor, saturation, square, smoothing, megapixel
             photo_files.write(comparison, photo_files.compare(before, colored))
         return [f"only the first of {about['pictures']} pictures"] * (about["pictures"] > 1)
 
-    def film(source, result, _):
-        return video.color_film(source, result, network, factor, saturation, square, smoothing)
-
     photos, films = [], []
-    for file in files:
-        if photo_sources.is_moving(file[0]):
-            films.append((file[0], functools.partial(film, *file)))
+    for source, result, comparison in files:
+        if photo_sources.is_moving(source):
+            choices = (network, factor, saturation, square, smoothing)
+            films.append((source, functools.partial(video.color_film, source, result, *choices)))
         else:  # begins at once
-            photos.append((file[0], threads.submit(photo, *file).result))
+            photos.append((source, threads.submit(photo, source, result, comparison).result))
     try:
         for source, finish in tqdm(photos + films, unit="photo", disable=None):
             try:
@@ -192,7 +190,7 @@ def _options(arguments):
     add("--force", action="store_true", help="replace results that are there")
     options = parser.parse_args(arguments)
     ranges = {"render_factor": (2, most), "saturation": (0, 100), "smoothing": (0, 1)}
-    for name, (low, high) in (ranges | {"megapixels": (0, 1e6)}).items():
+    for name, (low, high) in (ranges | {"megapixels": (0.001, 1e6)}).items():
         value = getattr(options, name)
         if not low <= value <= high:  # NaN, too
             name = name.replace("_", "-")
@@ -205,8 +203,8 @@ def _trained(path):
     date = datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
     if path.name != RELEASED:
         return f"trained {date}"
-    steps = read_json(path.parents[1] / "run.json").get("steps", {})
-    dates = [str(step.get("finished"))[:10] for name, step in steps.items() if name < "07"]
+    steps = read_json(path.parents[1] / "run.json").get("steps", {}).items()
+    dates = [str(step.get("finished"))[:10] for name, step in steps if name < "07"]
     return f"released, trained {max(dates, default=date)}"
 
 

@@ -80,9 +80,7 @@ def test_saturation():
     np.testing.assert_array_equal(gray, np.repeat(photo[..., None], 3, axis=-1))
     chroma = []
     for saturation in (0.5, 1.0):
-        values = np.asarray(
-            lab.rgb_to_lab(c.colorize(photo, Paint((10, 5)), saturation=saturation))
-        )
+        values = lab.rgb_to_lab(c.colorize(photo, Paint((10, 5)), saturation=saturation))
         chroma.append(np.median(np.hypot(values[..., 1], values[..., 2])))
     assert chroma[1] == pytest.approx(np.hypot(10, 5), abs=0.2)
     assert chroma[1] == pytest.approx(2 * chroma[0], rel=0.03)

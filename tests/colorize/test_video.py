@@ -8,8 +8,7 @@ from PIL import Image
 from skimage import data
 from test_colorize import Paint
 
-from lib import lab, models
-from lib.colorize import command as color_cli
+from lib import lab
 from lib.colorize import video
 
 av = pytest.importorskip("av")
@@ -199,20 +198,6 @@ def test_gif_keeps_transparency(tmp_path):
             assert 0 < alphas[0].mean() < 255
 
 
-@pytest.fixture
-def run(tmp_path, capsys):
-    path = tmp_path / "results" / "new" / "cnn" / "model.keras"
-    path.parent.mkdir(parents=True)
-    models.build_cnn(4).save(path)
-
-    def run(*arguments):
-        words = [*map(str, arguments), "--study", "new", "--render-factor", "2"]
-        status = color_cli.main(words, tmp_path)
-        return status, *(text.splitlines() for text in capsys.readouterr())
-
-    return run
-
-
 def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
     album = tmp_path / "album"
     album.mkdir()
@@ -227,7 +212,7 @@ def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
     draw_gif(album / "good.gif", duration=40)
     Image.fromarray(picture()).save(album / "photo.png")
     Image.fromarray(picture()).save(album / "still.gif")
-    status, said, errors = run(album, "-o", tmp_path / "out")
+    status, said, errors = run(album, "-o", tmp_path / "out", "--render-factor", "2")
     assert status == 1 and said[-1].startswith("coloured: 4 of 8")
     done = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert done == ["good.gif", "good.mp4", "photo.png", "still.gif.png"]
