@@ -153,9 +153,8 @@ def _guide(lightness, ab):
 
 def _widened(maps, width):
     """Maps (9, h, w) enlarged along their rows: (h, 9 x width)."""
-    columns = np.ascontiguousarray(maps.transpose(2, 1, 0)).reshape(maps.shape[2], -1)
-    wide = (_enlargement(maps.shape[2], width) @ columns).reshape(width, -1, 9)
-    return np.ascontiguousarray(wide.transpose(1, 2, 0)).reshape(maps.shape[1], -1)
+    rows = maps.transpose(1, 0, 2).reshape(-1, maps.shape[2])
+    return (rows @ _enlargement(maps.shape[2], width).T).reshape(maps.shape[1], -1)
 
 
 def _enlargement(count, size):
