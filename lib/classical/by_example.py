@@ -1,15 +1,12 @@
 """Colour from one example photo, without learning: Reinhard et al. 2001, Welsh et al. 2002.
 
-The paper's section II sorts colorization by what is given: scribbles (`lib.classical.scribbles`),
-an example (here), or many photos (the networks). Both methods here work in the space l, alpha, beta
-of Ruderman et al. (1998), in which the channels of natural photos are nearly uncorrelated:
-logarithms of the eye's three cone responses, turned to lightness (l), yellow against blue (alpha)
-and red against green (beta). `to_ruderman` and `to_ab` are Reinhard's equations 3 to 9, with the
-white point of sRGB, so that grey has alpha = beta = 0 exactly.
+Both methods work in the space l, alpha, beta of Ruderman et al. (1998), in which the channels of
+natural photos are nearly uncorrelated: logarithms of the eye's three cone responses, turned to
+lightness (l), yellow against blue (alpha) and red against green (beta). `to_ruderman` and `to_ab`
+are Reinhard's equations 3 to 9, with sRGB's white point, so that grey has alpha = beta = 0 exactly.
 
-Both give alpha and beta, and the photo keeps its own L: alpha and beta make the chromaticity, and
-L the luminance. Where a photo and its example are compared, both are compared as grey photos, by
-the l of a grey of their luminance: no more is known of the photo.
+Both give alpha and beta, the chromaticity; the photo keeps its own L. A photo and its example are
+compared as grey photos, by the l of a grey of their luminance: no more is known of the photo.
 
 Conventions: one photo at a time; L in 0..100, (H, W, 1); ab in CIELAB units, float32.
 
@@ -46,11 +43,10 @@ def reinhard(lightness, example, swatches=SWATCHES):
     Equations 10 and 11 move the mean and the spread of each channel of a photo to those of the
     example. A grey photo has no spread in alpha and beta: all that can be moved is the mean, and
     every pixel would get the example's mean colour (`swatches` = 1 does just that). For photos of
-    several materials the paper has a remedy, pairs of swatches drawn by a person: each pixel takes
-    the statistics of all swatches, weighted by one over its distance to the swatch's mean in units
-    of the swatch's standard deviation. Here the swatches are layers of luminance: both photos are
-    cut into as many layers of equal area from dark to bright, and the k-th of the one is paired
-    with the k-th of the other. The distance is one of l, all that is known of a grey pixel.
+    several materials a person draws pairs of swatches: each pixel takes the statistics of all,
+    weighted by one over its distance to the swatch's mean in l, in units of the swatch's standard
+    deviation. Here the swatches are layers of equal area from dark to bright, the k-th of the photo
+    paired with the k-th of the example.
 
     Parameters
     ----------
@@ -71,7 +67,7 @@ def reinhard(lightness, example, swatches=SWATCHES):
     ValueError
         For other shapes, L outside 0..100, or no swatch.
     """
-    lightness, example_lab = _checked(lightness, example)
+    lightness, example_lab = checked_lightness(lightness), lab.rgb_to_lab(example)
     if not 1 <= swatches <= min(lightness.size, example_lab[..., 0].size):
         raise ValueError(f"swatches: expected 1 up to the number of pixels, got {swatches}")
     own = gray_l(lightness).ravel()
@@ -90,11 +86,10 @@ def reinhard(lightness, example, swatches=SWATCHES):
 def welsh(lightness, example, seed=0, samples=SAMPLES):
     """Colour from the example's pixel of most similar luminance and texture.
 
-    The paper's three steps. The example's l is stretched and moved so that its mean and standard
-    deviation are the photo's (luminance remapping). About 200 pixels of the example are taken, one
-    at random in each cell of a grid (jittered sampling). Each pixel of the photo gets alpha and
-    beta of the sample that is nearest in l and in the standard deviation of l in the 5 x 5 pixels
-    around it, both with weight one half.
+    The example's l is stretched and moved to the mean and standard deviation of the photo's
+    (luminance remapping). About 200 pixels of the example are taken, one at random in each cell of
+    a grid (jittered sampling). Each pixel of the photo gets alpha and beta of the sample nearest in
+    l and in the standard deviation of l in the 5 x 5 pixels around, both with weight one half.
 
     Parameters
     ----------
@@ -113,11 +108,9 @@ def welsh(lightness, example, seed=0, samples=SAMPLES):
     Raises
     ------
     ValueError
-        For other shapes, L outside 0..100, or no sample.
+        For other shapes, or L outside 0..100.
     """
-    lightness, example_lab = _checked(lightness, example)
-    if samples < 1:
-        raise ValueError(f"samples: expected 1 or more, got {samples}")
+    lightness, example_lab = checked_lightness(lightness), lab.rgb_to_lab(example)
     own, other = gray_l(lightness), gray_l(example_lab[..., :1])
     remapped = (other - other.mean()) * (own.std() / max(other.std(), 1e-6)) + own.mean()
     chosen = _jittered(other.shape, samples, seed)
@@ -157,14 +150,6 @@ def to_ab(alpha_beta, lightness):
 def _gray(lightness):
     """CIELAB (..., 3) of the grey of L (..., 1)."""
     return np.concatenate([lightness, *[np.zeros_like(lightness)] * 2], axis=-1)
-
-
-def _checked(lightness, example):
-    """L (H, W, 1) as an array and the example in CIELAB, or a ValueError."""
-    lightness, example = checked_lightness(lightness), np.asarray(example)
-    if example.ndim != 3 or example.shape[-1] != 3:
-        raise ValueError(f"example: expected shape (H, W, 3), got {example.shape}")
-    return lightness, lab.rgb_to_lab(example)
 
 
 def _features(values):

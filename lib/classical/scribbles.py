@@ -13,24 +13,21 @@ The scribbles are constraints: there, U is given. Here N(r) is the 3 x 3 window,
 U stands for a and for b (the paper: U and V of YUV), which share one matrix.
 
 Two things that the paper leaves open were settled on validation photos (96 x 96, 9 points each;
-medians of RMSE_ab). Over which r the sum runs: over the pixels without a scribble (8.8). Then there
-are as many equations as unknowns, least J is exactly 0, and no colour leaves the range of those
-given. Summed over the scribbles too, J bends like a thin plate and overshoots between points
-(12.9). And how steep the weights are: SPREAD and NOISE below. The paper's other weights, equation
-3, 1 + (Y(r) - mean) (Y(s) - mean) / sigma^2, can be negative and lose that range (12.1).
+medians of RMSE_ab). The sum runs over the pixels without a scribble (8.8): there are as many
+equations as unknowns, least J is exactly 0, and no colour leaves the range of those given. Over the
+scribbles too, J bends like a thin plate and overshoots (12.9). And how steep the weights are:
+SPREAD and NOISE below. The paper's other weights, equation 3, lose that range too (12.1).
 
-The matrix is sparse and has no symmetry, but its pattern has: SuperLU factors it, in the order of
-least degree. The time grows about as the number of pixels to the power of 1.3.
+SuperLU factors the sparse matrix; the time grows about as the number of pixels to the power of 1.3.
 
 Conventions: one photo at a time; L in 0..100, (H, W, 1); ab in CIELAB units, float32.
 
-References
-----------
-A. Levin, D. Lischinski, Y. Weiss (2004), Colorization using optimization, ACM Transactions on
-Graphics 23(3), 689-694.
+Reference: A. Levin, D. Lischinski, Y. Weiss (2004), Colorization using optimization, ACM
+Transactions on Graphics 23(3), 689-694.
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import ImageColor
 from scipy import sparse
 from scipy.sparse import linalg
@@ -42,7 +39,7 @@ SPREAD = 0.3  # 2 sigma^2 as a share of the window's variance of Y
 NOISE = 1e-4  # added to 2 sigma^2: differences of 1 in L are noise, not edges
 LEAST = 1e-6  # of a weight before they are made to add up to 1: no region is cut off altogether
 TOLERANCE = 0.01  # L may pass 0 and 100 by this much: float32 rounding
-OFFSETS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+PLACES = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]  # of the neighbours
 
 
 def levin(lightness, given, ab):
@@ -67,7 +64,13 @@ def levin(lightness, given, ab):
     ValueError
         For other shapes, L outside 0..100, no scribble, or NaN in a scribble.
     """
-    lightness, given, ab = _checked(lightness, given, ab)
+    lightness, given, ab = checked_lightness(lightness), np.asarray(given), np.asarray(ab)
+    shape = lightness.shape[:2]
+    if given.shape != shape or given.dtype != bool or ab.shape != (*shape, 2):
+        got = f"{given.dtype} {given.shape} and {ab.shape}"
+        raise ValueError(f"given, ab: expected bool {shape} and {(*shape, 2)}, got {got}")
+    if not given.any() or not np.isfinite(ab[given]).all():
+        raise ValueError("given: expected at least one scribble, and a finite ab at each")
     known, colors = given.ravel(), ab.reshape(-1, 2).astype(np.float64)
     if not known.all():  # each unknown colour is the weighted mean of its neighbours'
         rows = weights(lightness)[~known]
@@ -95,9 +98,10 @@ def weights(lightness):
     """
     intensity = lightness[..., 0].astype(np.float64) / 100
     pixels = np.arange(intensity.size).reshape(intensity.shape)
-    neighbors = _neighbors(pixels, outside=-1)
+    around = sliding_window_view(np.pad(pixels, 1, constant_values=-1), (3, 3))
+    neighbors = np.stack([around[..., y, x] for y, x in PLACES])
     inside = neighbors >= 0
-    step = np.where(inside, _neighbors(intensity, outside=0.0) - intensity, 0.0)
+    step = np.where(inside, intensity.ravel()[neighbors] - intensity, 0.0)
 
     count = 1 + inside.sum(axis=0)  # the window's pixels: 9, fewer at the border
     variance = np.square(step).sum(axis=0) / count - np.square(step.sum(axis=0) / count)
@@ -105,8 +109,7 @@ def weights(lightness):
     values = np.where(inside, np.maximum(values, LEAST), 0.0)
     values /= values.sum(axis=0)
 
-    rows = np.broadcast_to(pixels, inside.shape)[inside]
-    places = rows, neighbors[inside]
+    places = np.broadcast_to(pixels, inside.shape)[inside], neighbors[inside]
     return sparse.csr_array((values[inside], places), shape=(pixels.size, pixels.size))
 
 
@@ -167,10 +170,10 @@ def dots(table, shape, radius=0.02):
                 raise ValueError("outside the photo")
             rgb = (128, 128, 128) if color is None else ImageColor.getrgb(color)[:3]
         except (TypeError, ValueError, AttributeError) as error:
-            words = "expected (x, y, colour) with x and y in 0..1, such as (0.5, 0.2, 'skyblue')"
+            words = "expected (x, y, colour) with x and y in 0..1"
             raise ValueError(f"table, row {number}: {words}, got {row!r}: {error}") from error
-        center = round(y * (shape[0] - 1)), round(x * (shape[1] - 1))
-        inside = np.hypot(rows - center[0], columns - center[1]) <= radius * max(shape)
+        row, column = round(y * (shape[0] - 1)), round(x * (shape[1] - 1))
+        inside = np.hypot(rows - row, columns - column) <= radius * max(shape)
         given |= inside
         ab[inside] = lab.rgb_to_lab(np.uint8(rgb))[1:]
     return given, ab
@@ -185,25 +188,3 @@ def checked_lightness(values):
         low, high = values.min(), values.max()
         raise ValueError(f"lightness: expected L in 0..100, got {low:g} to {high:g}")
     return values
-
-
-def _checked(lightness, given, ab):
-    """The arguments of `levin` as arrays, or its ValueError."""
-    lightness, given, ab = checked_lightness(lightness), np.asarray(given), np.asarray(ab)
-    shape = lightness.shape[:-1]
-    if given.shape != shape or given.dtype != bool:
-        raise ValueError(f"given: expected bool {shape}, got {given.dtype} {given.shape}")
-    if ab.shape != (*shape, 2):
-        raise ValueError(f"ab: expected shape {(*shape, 2)}, got {ab.shape}")
-    if not given.any():
-        raise ValueError("given: expected at least one scribble, got none")
-    if not np.isfinite(ab[given]).all():
-        raise ValueError("ab: expected finite values at the scribbles, got NaN or infinity")
-    return lightness, given, ab
-
-
-def _neighbors(values, outside):
-    """The 8 neighbours of each pixel, (8, H, W) in the order of OFFSETS; `outside` the picture."""
-    height, width = values.shape
-    padded = np.pad(values, 1, constant_values=outside)
-    return np.stack([padded[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in OFFSETS])

@@ -6,7 +6,6 @@ from lib import lab
 from lib.classical import by_example, scribbles
 
 THUMB, BINS = 8, 16  # cells a side, and histogram steps, of the descriptor
-BATCH = 64  # photos at once
 
 
 def examples(photos, rows):
@@ -25,8 +24,8 @@ def examples(photos, rows):
 def predictors(photos, rows, seed=0, share=scribbles.SHARE):
     """The classical rows of the table: reinhard, welsh, levin.
 
-    The first two are given the nearest training photo (`examples`). The third is given hints that
-    no other row has: the true colours of some random pixels of the very photo.
+    The first two are given the nearest training photo (`examples`), the third hints that no other
+    row has: the true colours of some random pixels of the very photo.
 
     Parameters
     ----------
@@ -34,8 +33,7 @@ def predictors(photos, rows, seed=0, share=scribbles.SHARE):
     rows : array (N,) of int
         The photos that will be measured.
     seed : int
-        Of Welsh's samples and of the scribbles; with the photo's row it fixes them, whatever else
-        is measured.
+        With the photo's row it fixes Welsh's samples and the scribbles.
     share : float
         Of the pixels that Levin is given, above 0 up to 1.
 
@@ -68,8 +66,7 @@ def predictors(photos, rows, seed=0, share=scribbles.SHARE):
 def _descriptors(images, rows):
     """Descriptors of photos, (N, 80), from every n-th pixel, 64 or more a side."""
     step = max(1, images.shape[1] // 64)
-    parts = np.array_split(rows, -(-len(rows) // BATCH))
-    thinned = (images[part][:, ::step, ::step] for part in parts)
+    thinned = (images[row : row + 1, ::step, ::step] for row in rows)
     return np.concatenate([descriptor(lab.rgb_to_lab(rgb)[..., :1]) for rgb in thinned])
 
 

@@ -14,6 +14,7 @@ missing file, one line; 130 interrupted.
 import argparse
 import collections
 import datetime
+import functools
 import logging
 import os
 import sys
@@ -21,7 +22,6 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from lib import quiet_startup
@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RELEASED = "released.npz"  # see `released`
 REFERENCE = "flickr8k"  # the study whose released networks come with the project
 AT_ONCE = min(4, os.cpu_count())  # photos in memory
+LARGEST = decode.MOST / 1e6  # megapixels of a photo
 OFTEN = 16  # photos of one size that are worth compiling the network for it
 
 
@@ -45,25 +46,22 @@ def main(arguments=None, root=ROOT):
         path = find_model(Path(root) / "results", options.study, options.model)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; what counts is said in `failures`
-            jobs, notes = photo_sources.plan(options.photos, options.out)
-            print(*notes, sep="\n", end="\n" if notes else "", flush=True)
-            places = photo_sources.comparisons(jobs) if options.compare else {}
+            jobs, notes = photo_sources.plan(options.photos, options.out, options.compare)
             files = []
-            for job in jobs:
-                wanted = [job.result, places.get(job)]
+            for source, *places in jobs:
                 if not options.force:
-                    wanted = [None if p and os.access(p, os.F_OK) else p for p in wanted]
-                files += [(job.source, *wanted)] if any(wanted) else []
+                    places = [None if p and os.access(p, os.F_OK) else p for p in places]
+                files += [(source, *places)] if any(places) else []
             if len(files) < len(jobs):
                 left = len(jobs) - len(files)
-                print(f"left alone, done before: {left} (--force does them again)", flush=True)
+                notes.append(f"left alone, done before: {left} (--force does them again)")
+            print("".join(f"{note}\n" for note in notes), end="", flush=True)
             if not files:
                 return 0
             network = load(path, options.xception)
-            print(
-                f"model: results/{path.parts[-3]}/{path.parts[-2]} ({_trained(path)})", flush=True
-            )
-            names = ("render_factor", "saturation", "square", "smoothing", "most")
+            model = "/".join(path.parts[-3:-1])
+            print(f"model: results/{model} ({_trained(path)})", flush=True)
+            names = ("render_factor", "saturation", "square", "smoothing", "megapixels")
             failures = color_files(files, network, *(getattr(options, name) for name in names))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -87,18 +85,19 @@ def find_model(results, study=None, name=None):
     for given in (study, name):
         if given is not None and given != Path(given).name:
             raise UsageError(f"expected the name of a folder in results, got {given!r}")
-    files = ("model.keras", RELEASED) if study else (RELEASED, "model.keras")
-    networks = (name,) if name else ()
-    if not name and any(path.name in files for path in folder.glob("*/*")):
+    found = {}
+    for file in (RELEASED, "model.keras") if study else ("model.keras", RELEASED):
+        found |= {path.parent.name: path for path in folder.glob(f"*/{file}")}
+    networks = (name,)
+    if found and not name:
         with quiet_startup():
             from lib.models import NETWORKS
         networks = reversed(NETWORKS)
     for network in networks:
-        for file in files:
-            if (folder / network / file).is_file():
-                return folder / network / file
-    wanted = f"{name or 'network'} in results/{folder.name}"
-    raise UsageError(f"no trained {wanted}: run `make report`, or choose another by --study")
+        if network in found:
+            return found[network]
+    wanted = f"no trained {name or 'network'} in results/{folder.name}"
+    raise UsageError(f"{wanted}: run `make report`, or choose another by --study")
 
 
 def load(path, xception="imagenet"):
@@ -121,18 +120,18 @@ def load(path, xception="imagenet"):
     return network
 
 
-def color_files(files, network, factor, saturation, square, smoothing, most=decode.MOST):
+def color_files(files, network, factor, saturation, square, smoothing, megapixels=LARGEST):
     """Read, colour and write photos and films; a bad one does not keep the others from it.
 
     `files` is a list of (photo or film, path of its result or None, path of its comparison or
-    None), `most` the pixels that a photo may have (see `decode.read`), the rest as for
-    `video.color_pictures`. Gives a line for each file that failed.
+    None), `megapixels` are those that a photo may have, the rest as for `video.color_pictures`.
+    Gives a line for each file that failed.
     """
-    failures, threads = {}, ThreadPoolExecutor(AT_ONCE)
+    failures, threads = [], ThreadPoolExecutor(AT_ONCE)
     seen, compiled = collections.Counter(), {}
 
     def photo(source, result, comparison):
-        before, about = decode.read(source, most=most)
+        before, about = decode.read(source, most=round(1e6 * megapixels))
         lightness = colorize.view(before, network, factor, square)
         size = lightness.shape
         seen[size] += 1
@@ -146,25 +145,23 @@ def color_files(files, network, factor, saturation, square, smoothing, most=deco
             photo_files.write(comparison, photo_files.compare(before, colored))
         return [f"only the first of {about['pictures']} pictures"] * (about["pictures"] > 1)
 
-    def film(source, result, _):
-        return video.color_film(source, result, network, factor, saturation, square, smoothing)
-
-    moving = [photo_sources.is_moving(source) for source, *_ in files]
-    waiting = [None if m else threads.submit(photo, *f) for f, m in zip(files, moving, strict=True)]
+    photos, films = [], []
+    for source, result, comparison in files:
+        if photo_sources.is_moving(source):
+            choices = (network, factor, saturation, square, smoothing)
+            films.append((source, functools.partial(video.color_film, source, result, *choices)))
+        else:  # begins at once
+            photos.append((source, threads.submit(photo, source, result, comparison).result))
     try:
-        with tqdm(total=len(files), unit="photo", disable=None) as bar:
-            for number in sorted(range(len(files)), key=moving.__getitem__):  # photos first
-                source = files[number][0]
-                try:
-                    notes = film(*files[number]) if moving[number] else waiting[number].result()
-                    for note in notes:
-                        print(f"{source}: {note}", flush=True)
-                except Exception as error:  # whatever a broken file leads to
-                    failures[number] = f"{source}: {_reason(error)}"
-                bar.update()
+        for source, finish in tqdm(photos + films, unit="photo", disable=None):
+            try:
+                for note in finish():
+                    print(f"{source}: {note}", flush=True)
+            except Exception as error:  # whatever a broken file leads to
+                failures.append(f"{source}: {_reason(error)}")
     finally:  # at an interrupt only what has begun is finished
         threads.shutdown(cancel_futures=True)
-    return [failures[number] for number in sorted(failures)]
+    return sorted(failures)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -187,20 +184,17 @@ def _options(arguments):
     add("--square", action="store_true", help="stretch to a square, as DeOldify does")
     words = "of films over time: 0 (none) to 1, default %(default)s"
     add("--smoothing", type=float, metavar="S", default=video.SMOOTHING, help=words)
-    words = f"largest photo, default {decode.MOST / 1e6:.0f}; each takes about 15 MB of memory"
-    add("--megapixels", type=float, metavar="N", default=decode.MOST / 1e6, help=words)
+    words = f"largest photo, default {LARGEST:.0f}; each takes about 15 MB of memory"
+    add("--megapixels", type=float, metavar="N", default=LARGEST, help=words)
     add("--compare", action="store_true", help="also write <name>-compare.png; not of films")
     add("--force", action="store_true", help="replace results that are there")
     options = parser.parse_args(arguments)
-    if options.render_factor not in colorize.RENDER_FACTORS:
-        raise UsageError(f"--render-factor: expected 2 to {most}, got {options.render_factor}")
-    if not 0 <= options.saturation < np.inf:
-        raise UsageError(f"--saturation: expected 0 or more, got {options.saturation}")
-    if not 0 <= options.smoothing <= 1:
-        raise UsageError(f"--smoothing: expected 0 to 1, got {options.smoothing}")
-    if not 0 < options.megapixels < np.inf:
-        raise UsageError(f"--megapixels: expected more than 0, got {options.megapixels}")
-    options.most = round(1e6 * options.megapixels)
+    ranges = {"render_factor": (2, most), "saturation": (0, 100), "smoothing": (0, 1)}
+    for name, (low, high) in (ranges | {"megapixels": (0.001, 1e6)}).items():
+        value = getattr(options, name)
+        if not low <= value <= high:  # NaN, too
+            name = name.replace("_", "-")
+            raise UsageError(f"--{name}: expected {low:g} to {high:g}, got {value:g}")
     return options
 
 
@@ -209,8 +203,8 @@ def _trained(path):
     date = datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
     if path.name != RELEASED:
         return f"trained {date}"
-    steps = read_json(path.parents[1] / "run.json").get("steps", {})
-    dates = [str(step.get("finished"))[:10] for name, step in steps.items() if name < "07"]
+    steps = read_json(path.parents[1] / "run.json").get("steps", {}).items()
+    dates = [str(step.get("finished"))[:10] for name, step in steps if name < "07"]
     return f"released, trained {max(dates, default=date)}"
 
 

@@ -73,10 +73,9 @@ def view(photo, network, render_factor=RENDER_FACTOR, square=False):
     """
     got = f"{photo.dtype}, {' x '.join(map(str, photo.shape))}"
     fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
-    if not fits or photo.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"photo: expected uint8 or uint16, grey, RGB or RGBA, got {got}")
-    if min(photo.shape[:2]) < SMALLEST:
-        raise ValueError(f"photo: expected {SMALLEST} pixels a side or more, got {got}")
+    if not fits or photo.dtype not in (np.uint8, np.uint16) or min(photo.shape[:2]) < SMALLEST:
+        words = f"grey, RGB or RGBA, {SMALLEST} pixels a side or more"
+        raise ValueError(f"photo: expected uint8 or uint16, {words}, got {got}")
     if render_factor not in RENDER_FACTORS:
         raise ValueError(f"render_factor: expected a whole number, 2 to 40, got {render_factor}")
     fixed = network.input_shape[1:3]
@@ -154,9 +153,8 @@ def _guide(lightness, ab):
 
 def _widened(maps, width):
     """Maps (9, h, w) enlarged along their rows: (h, 9 x width)."""
-    columns = np.ascontiguousarray(maps.transpose(2, 1, 0)).reshape(maps.shape[2], -1)
-    wide = (_enlargement(maps.shape[2], width) @ columns).reshape(width, -1, 9)
-    return np.ascontiguousarray(wide.transpose(1, 2, 0)).reshape(maps.shape[1], -1)
+    rows = maps.transpose(1, 0, 2).reshape(-1, maps.shape[2])
+    return (rows @ _enlargement(maps.shape[2], width).T).reshape(maps.shape[1], -1)
 
 
 def _enlargement(count, size):

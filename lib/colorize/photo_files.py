@@ -18,13 +18,10 @@ from lib import lab
 from lib.data import cleaning, decode
 from lib.files import replacing
 
-JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
-TIFF = ("TIFF", {})  # not compressed: Pillow would then lose EXIF
-FORMATS = {  # of results, by suffix; a photo with another suffix becomes a PNG
-    **{".jpg": JPEG, ".jpeg": JPEG, ".jpe": JPEG, ".jfif": JPEG, ".tif": TIFF, ".tiff": TIFF},
-    **{".png": ("PNG", {"compress_level": 4}), ".webp": ("WEBP", {"quality": 95})},
-    **{".bmp": ("BMP", {})},
-}
+FORMATS = dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG")  # of results, by suffix
+FORMATS |= {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
+OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}  # of Pillow
+OPTIONS |= {"PNG": {"compress_level": 4}}
 EXIF_WORDS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)  # what, who, when, by what
 EXIF_GROUPS = (0x8769, 0x8825)  # camera settings, place
 XMP, IPTC = 700, 33723  # tags of TIFF
@@ -42,19 +39,16 @@ def write(path, photo, about=None):
     EXIF (words, camera, place), XMP, resolution; the captions of IPTC in JPEG and TIFF, and the
     comment in JPEG. TIFF of 16 bits keeps the words of EXIF only.
     """
-    path = Path(path)
-    name, options = FORMATS[path.suffix.lower()]
-    kept = _kept(about or {})
+    name, kept = FORMATS[Path(path).suffix.lower()], _kept(about or {})
+    deep = {"PNG": _write_png16, "TIFF": _write_tiff16}
     if name in ("JPEG", "BMP"):
         photo = decode.on_white(photo)
     with replacing(path) as part:
-        if photo.dtype == np.uint16 and name == "PNG":
-            _write_png16(part, photo, kept)
-        elif photo.dtype == np.uint16 and name == "TIFF":
-            _write_tiff16(part, photo, kept)
+        if photo.dtype == np.uint16 and name in deep:
+            deep[name](part, photo, kept)
         else:
             picture = Image.fromarray(decode.eight_bits(photo))
-            picture.save(part, name, **options, **_for_pillow(name, kept))
+            picture.save(part, name, **OPTIONS.get(name, {}), **_for_pillow(name, kept))
 
 
 def reduced(photo, height, width):
@@ -164,12 +158,10 @@ def _write_png16(path, photo, kept):
 def _write_tiff16(path, photo, kept):
     exif = Image.Exif()
     exif.load(kept.get("exif", b""))
-    words = [(tag, 2, 0, text, True) for tag, text in _words(exif).items()]
-    tags = [(XMP, 1, "xmp"), (IPTC, 7, "iptc")]
-    words += [
-        (tag, kind, len(kept[key]), kept[key], True) for tag, kind, key in tags if key in kept
-    ]
-    options = {"iccprofile": kept.get("icc_profile"), "extratags": words, "software": False}
+    tags = [(tag, 2, 0, text, True) for tag, text in _words(exif).items()]
+    for tag, kind, words in ((XMP, 1, kept.get("xmp")), (IPTC, 7, kept.get("iptc"))):
+        tags += [(tag, kind, len(words), words, True)] if words else []
+    options = {"iccprofile": kept.get("icc_profile"), "extratags": tags, "software": False}
     if "dpi" in kept:
         options |= {"resolution": kept["dpi"], "resolutionunit": "INCH"}
     tifffile.imwrite(path, photo, photometric="rgb", compression="zlib", metadata=None, **options)

@@ -53,16 +53,14 @@ def read(path, xception="imagenet"):
     """Read a released network; its weights are float32 again.
 
     `path` is results/<study>/<model>/released.npz; `xception` says where the weights of an encoder
-    come from that was left out, see `models.load_xception`. Raises FileNotFoundError if there is no
-    such file, ConnectionError if the ImageNet weights cannot be downloaded, and ValueError if the
-    files do not belong together or `xception` has other weights than it was trained with.
+    come from that was left out, see `models.load_xception`. Raises ConnectionError if the ImageNet
+    weights cannot be downloaded, and ValueError if the files do not belong together or `xception`
+    has other weights than it was trained with.
     """
     path, stored = Path(path), {}
     for part in path.parent.glob("released*.npz"):
         with np.load(part) as arrays:
             stored |= dict(arrays)
-    if "about" not in stored:
-        raise FileNotFoundError(f"no released network at {path}")
     about = json.loads(str(stored.pop("about")))
     build = getattr(models, about["recipe"]["builder"])
     arguments, encoder = about["recipe"]["arguments"], about["encoder"]

@@ -1,15 +1,14 @@
 """Colour videos and animated GIFs: picture by picture, with colours that keep still.
 
 A network answers a little differently to each of two nearly equal pictures, which the eye sees as
-flicker, so ab is averaged over time: see `smoothed`. Sound is copied where the container takes it
-and coded anew elsewhere; frame rate, time stamps, chapters and rotation are kept. Interlaced films
+flicker, so ab is averaged over time: see `smoothed`. Sound is copied, or coded anew for another
+container than the film's; frame rate, time stamps, chapters and rotation are kept. Interlaced films
 and films in HDR are refused. Films need PyAV; GIFs are read and written by Pillow.
 
 A result has 8 bits a channel, in H.264 (mp4, m4v, mov, mkv), VP9 (webm) or MPEG-4 (avi), and an
 even number of pixels a side: the last row or column is repeated if need be.
 """
 
-import contextlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,12 +26,10 @@ TALL = 720  # rows; from here on colours are coded by BT.709, below by BT.601
 X264 = ("libx264", {"crf": "18", "preset": "medium", "rc-lookahead": "20"})
 VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"})
 CODECS = {".webm": VP9, ".avi": ("mpeg4", {"qmin": "2", "qmax": "3"})}
-MP4 = ("aac", {"aac", "mp3", "ac3", "alac"})  # sound: codec if it is coded anew, what is copied
-SOUND = {".mov": (MP4[0], MP4[1] | {"pcm_s16le", "pcm_s16be", "pcm_s24le"})}
-SOUND |= {".mp4": MP4, ".m4v": MP4, ".mkv": ("aac", None), ".webm": ("libopus", {"opus", "vorbis"})}
-SOUND |= {".avi": ("libmp3lame", {"mp3", "ac3", "pcm_s16le", "pcm_u8"})}
+SOUND = {".webm": "libopus", ".avi": "libmp3lame"}  # if it is coded anew; elsewhere AAC
+EXACT = 0x4 | 0x6000 | 0x40000  # FFmpeg's bicubic, full chroma, rounding: else L falls at each pass
 HDR = (16, 18)  # transfer functions PQ and HLG, as files number them
-BT709, BT601 = ("ITU709", 1), ("ITU601", 6)  # name for the conversion, number in the file
+BT709, BT601 = 1, 6  # how colours are coded, as files number it
 
 
 def smoothed(past, lightness, ab, strength=SMOOTHING):
@@ -80,7 +77,12 @@ def color_film(source, result, network, *choices):
     """
     source, result = Path(source), Path(result)
     write = _write_gif if source.suffix.lower() == ".gif" else _write_video
-    return write(source, result, lambda pictures: color_pictures(pictures, network, *choices))
+
+    def color(pictures, count):
+        bar = tqdm(pictures, source.name, count, unit="picture", disable=None, leave=False)
+        return color_pictures(bar, network, *choices)
+
+    return write(source, result, color)
 
 
 def _write_gif(source, result, color):
@@ -89,20 +91,14 @@ def _write_gif(source, result, color):
             lengths = [one.info.get("duration", 0) for one in ImageSequence.Iterator(image)]
         except Exception as error:  # of several kinds
             raise ValueError(f"truncated, or no whole GIF: {error}") from None
-        about = {"duration": lengths}
-        about |= {"loop": image.info["loop"]} if "loop" in image.info else {}
+        about = {"loop": image.info["loop"]} if "loop" in image.info else {}
         about |= {"disposal": 2} if image.has_transparency_data else {}
         kind = "RGBA" if image.has_transparency_data else "RGB"
-        pictures = _bar(ImageSequence.Iterator(image), source, len(lengths))
-        pictures = ((np.asarray(one.convert(kind)), None) for one in pictures)
-        colored = (Image.fromarray(photo) for photo, _ in color(pictures))
-        next(colored).save(part, "GIF", save_all=True, append_images=colored, **about)
+        pictures = ((np.asarray(one.convert(kind)), None) for one in ImageSequence.Iterator(image))
+        colored = (Image.fromarray(photo) for photo, _ in color(pictures, len(lengths)))
+        more = {"save_all": True, "append_images": colored, "duration": lengths}
+        next(colored).save(part, "GIF", **more, **about)
     return []
-
-
-def _bar(pictures, source, count=None):
-    """The pictures, with a progress bar on a terminal."""
-    return tqdm(pictures, source.name, count, unit="picture", disable=None, leave=False)
 
 
 def _write_video(source, result, color):
@@ -111,22 +107,29 @@ def _write_video(source, result, color):
     except ImportError:
         raise ValueError("films need PyAV: install it by `pip install av`") from None
     address = f"file:{source}"  # else FFmpeg takes what stands before a colon for a protocol
-    count, turns = _examined(address, av)
-    with contextlib.ExitStack() as files:
-        film = files.enter_context(av.open(address))
-        part = files.enter_context(replacing(result))
-        new = files.enter_context(av.open(f"file:{part}", "w"))
-        picture, suffix = film.streams.best("video"), result.suffix.lower()
+    with av.open(address) as film:
+        turns = _examined(film, av.time_base)
+    with (
+        av.open(address) as film,
+        replacing(result) as part,
+        av.open(f"file:{part}", "w") as new,
+    ):
         new.metadata.update(film.metadata)
         new.set_chapters(film.chapters())
+        picture, suffix = film.streams.best("video"), result.suffix.lower()
         stream = _picture_stream(new, picture, suffix, turns)
-        sounds = {s.index: _sound_stream(new, s, suffix) for s in film.streams.audio}
-        conversion = BT709 if stream.height >= TALL else BT601
-        pictures = _pictures(film, new, sounds, turns)
-        for rgb, (time, length) in _bar(color(pictures), source, count):
+        sounds = {}
+        for sound in film.streams.audio:
+            if suffix == source.suffix.lower():  # what came in such a container fits into it
+                sounds[sound.index] = new.add_stream_from_template(sound)
+            else:
+                sounds[sound.index] = new.add_stream(SOUND.get(suffix, "aac"), rate=48000)
+        kind = {"format": "yuv420p", "dst_colorspace": stream.codec_context.colorspace}
+        pictures = _pictures(film, picture, turns, new, sounds)
+        for rgb, (time, length) in color(pictures, picture.frames or None):
             odd = [(0, side % 2) for side in rgb.shape[:2]]
             frame = av.VideoFrame.from_ndarray(np.pad(rgb, [*odd, (0, 0)], "edge"), "rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=conversion[0])
+            frame = frame.reformat(interpolation=EXACT, **kind)
             frame.pts, frame.duration, frame.time_base = time, length, picture.time_base
             new.mux(stream.encode(frame))
         new.mux(stream.encode(None))
@@ -134,40 +137,34 @@ def _write_video(source, result, color):
         return [f"left out: {left} streams (subtitles, data, other pictures)"] if left else []
 
 
-def _examined(address, av):
-    """Number of pictures, and quarter turns to the left that make them upright, or ValueError."""
-    with av.open(address) as film:
-        picture, count, end = film.streams.best("video"), 0, 0.0
-        if picture is None:
-            raise ValueError("expected a video, got a file without pictures")
-        for packet in film.demux():
-            time = packet.dts if packet.pts is None else packet.pts
-            if time is not None:
-                end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
-                count += packet.stream.index == picture.index
-        length = (film.duration or 0) / av.time_base
-        end -= (film.start_time or 0) / av.time_base
-        if end < 0.97 * length - 0.2:
-            raise ValueError(f"truncated: it ends after {end:.1f} of {length:.1f} seconds")
-        film.seek(0)
-        first = next(film.decode(picture), None)
-        if first is None:
-            raise ValueError("expected a video, got one whose pictures cannot be decoded")
-        if first.interlaced_frame:
-            raise ValueError("interlaced: not supported, make it progressive first")
-        if int(first.color_trc) in HDR:
-            raise ValueError("HDR: not supported, make it SDR first")
-        return count, round(first.rotation / 90) % 4
+def _examined(film, unit):
+    """Quarter turns to the left that make the pictures upright, or ValueError."""
+    picture, first, end = film.streams.best("video"), None, 0.0
+    for packet in film.demux():
+        if packet.stream == picture and first is None:
+            first = next(iter(packet.decode()), None)
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is not None:
+            end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
+    if first is None:
+        raise ValueError("expected a video, got a file without pictures that can be decoded")
+    if first.interlaced_frame:
+        raise ValueError("interlaced: not supported, make it progressive first")
+    if int(first.color_trc) in HDR:
+        raise ValueError("HDR: not supported, make it SDR first")
+    end, length = end - (film.start_time or 0) / unit, (film.duration or 0) / unit
+    if end < 0.97 * length - 0.2:
+        raise ValueError(f"truncated: it ends after {end:.1f} of {length:.1f} seconds")
+    return round(first.rotation / 90) % 4
 
 
-def _pictures(film, new, sounds, turns):
+def _pictures(film, picture, turns, new, sounds):
     """Decode the pictures, upright, with time and length; on the way the sound is written."""
-    picture = film.streams.best("video")
     picture.thread_type = "AUTO"
     size = {"width": picture.width, "height": picture.height}
     last, step = None, 1 / (picture.average_rate or 25) / picture.time_base
     for packet in film.demux(picture, *film.streams.audio):
-        if packet.stream.index in sounds:
+        if packet.stream != picture:
             _write_sound(packet, new, sounds[packet.stream.index])
             continue
         for frame in packet.decode():
@@ -175,7 +172,7 @@ def _pictures(film, new, sounds, turns):
             if last is not None and (time is None or time <= last):  # avi, of H.264 in particular
                 time = last + max(1, round(step))
             last = time
-            rgb = frame.reformat(format="rgb24", **size).to_ndarray()
+            rgb = frame.reformat(format="rgb24", interpolation=EXACT, **size).to_ndarray()
             yield np.rot90(rgb, turns), (time, frame.duration)
 
 
@@ -184,33 +181,24 @@ def _picture_stream(new, picture, suffix, turns):
     codec, options = CODECS.get(suffix, X264)
     rate = picture.average_rate or picture.guessed_rate or Fraction(25)
     stream = new.add_stream(codec, rate=rate, options=options)
-    size = (picture.width, picture.height)
-    width, height = size if turns % 2 == 0 else size[::-1]
+    width, height = (picture.width, picture.height)[:: -1 if turns % 2 else 1]
     stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
     context, shape = stream.codec_context, picture.sample_aspect_ratio
     if suffix != ".avi":  # which knows a constant rate only
         context.time_base = picture.time_base
     if shape:
         context.sample_aspect_ratio = 1 / shape if turns % 2 else shape
-    number = (BT709 if stream.height >= TALL else BT601)[1]
+    number = BT709 if stream.height >= TALL else BT601
     context.colorspace = context.color_primaries = context.color_trc = number
     context.color_range = 1  # 16..235
     return stream
 
 
-def _sound_stream(new, sound, suffix):
-    """A stream for the sound: a copy, or of the container's own codec where it must be."""
-    codec, copied = SOUND[suffix]
-    if copied is None or sound.codec_context.codec.canonical_name in copied:
-        return new.add_stream_from_template(sound)
-    return new.add_stream(codec, rate=48000 if codec == "libopus" else sound.rate)
-
-
 def _write_sound(packet, new, stream):
-    if stream.codec_context is None or not stream.codec_context.is_encoder:
-        if packet.dts is not None:
-            packet.stream = stream
-            new.mux(packet)
-        return
-    for frame in [*packet.decode(), *([] if packet.size else [None])]:
-        new.mux(stream.encode(frame))
+    """Copy a packet of sound, or code it anew if the stream is one that codes."""
+    if stream.codec_context is not None and stream.codec_context.is_encoder:
+        for frame in [*packet.decode(), *([] if packet.size else [None])]:
+            new.mux(stream.encode(frame))
+    elif packet.dts is not None:
+        packet.stream = stream
+        new.mux(packet)

@@ -19,11 +19,6 @@ def flat(color, shape=(24, 20)):
     return np.broadcast_to(np.uint8(color), (*shape, 3))
 
 
-def brighter(rgb, factor):
-    """Float RGB of the same photo taken with a longer exposure: linear light times `factor`."""
-    return lab.linear_to_rgb(lab.rgb_to_linear(rgb / 255) * factor)
-
-
 def test_grey_has_only_lightness():
     gray = np.asarray(lab.rgb_to_lab(np.uint8([[g] * 3 for g in range(1, 256)])))
     values = by_example.to_ruderman(gray)
@@ -41,17 +36,6 @@ def test_cone_responses_are_near_reinhards_equation_4():
     ours = by_example.XYZ_TO_LMS @ (lab.RGB_TO_XYZ / lab.WHITE[:, None])
     np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-9)
     np.testing.assert_allclose(ours, published, atol=0.07)
-
-
-def test_ruderman_space_is_a_rotation_with_its_signs():
-    np.testing.assert_allclose(
-        by_example.LMS_TO_RUDERMAN @ by_example.LMS_TO_RUDERMAN.T, np.eye(3), atol=1e-12
-    )
-    colors = lab.rgb_to_lab(np.uint8([[220, 40, 40], [40, 160, 40], [230, 220, 60]]))
-    red, green, yellow = by_example.to_ruderman(colors)
-    assert red[2] > 0 > green[2]  # beta: red against green
-    blue = by_example.to_ruderman(lab.rgb_to_lab(np.uint8([40, 60, 220])))
-    assert yellow[1] > 0 > blue[1]  # alpha: yellow against blue
 
 
 def test_there_and_back():
@@ -111,13 +95,6 @@ def test_dark_and_bright_take_the_colours_of_dark_and_bright(method):
     assert ab[14:, ..., 0].min() > 10  # dark: reddish
 
 
-@pytest.mark.parametrize("method", [classical.reinhard, classical.welsh])
-def test_the_examples_exposure_does_not_matter(method):
-    """Luminance is compared after remapping: another exposure gives the same colours."""
-    results = [method(LIGHTNESS[0], brighter(RGB[1], factor)) for factor in (1.0, 0.5)]
-    np.testing.assert_allclose(*results, atol=0.5)
-
-
 def test_welsh_gives_a_photo_its_own_colours_if_every_pixel_is_a_sample():
     ab = classical.welsh(LIGHTNESS[0], RGB[0], samples=480)
     close = np.abs(ab - LAB[0, ..., 1:]).max(axis=-1) < 0.1
@@ -134,26 +111,6 @@ def test_welsh_tells_textures_of_the_same_luminance_apart():
     lightness = lab.rgb_to_lab(np.repeat(rough[::-1], 3, axis=-1).astype(np.uint8))
     ab = classical.welsh(lightness[..., :1], example.astype(np.uint8))
     assert (ab[:, :17, 1] > 5).mean() > 0.95 and (ab[:, 23:, 1] < -5).mean() > 0.9
-
-
-def test_samples_are_one_a_cell():
-    rows, columns = by_example._jittered((60, 85), 204, 0)  # 12 x 17 cells of 5 x 5 pixels
-    assert len(set(zip(rows // 5, columns // 5, strict=True))) == len(rows) == 12 * 17
-    assert set(rows % 5) == set(columns % 5) == set(range(5))  # anywhere in the cell
-    rows, columns = by_example._jittered((5, 4), 1000, 0)
-    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 20
-
-
-def test_the_seed_fixes_the_samples():
-    one, again = (classical.welsh(LIGHTNESS[1], RGB[0], [0, 2]) for _ in range(2))
-    np.testing.assert_array_equal(one, again)
-    assert np.abs(classical.welsh(LIGHTNESS[1], RGB[0], [0, 9]) - one).max() > 1
-
-
-def test_an_example_may_have_another_size():
-    for method in (classical.reinhard, classical.welsh):
-        ab = method(LIGHTNESS[0], RANDOM.integers(0, 256, (9, 33, 3), dtype=np.uint8))
-        assert ab.shape == (24, 20, 2) and np.isfinite(ab).all()
 
 
 def test_black_and_even_photos_give_numbers():
@@ -220,17 +177,6 @@ def test_rows_of_the_table(photos):
     np.testing.assert_allclose(found["levin"](rows, given)[1][hints], true[1][hints], atol=1e-4)
 
 
-def test_rows_see_nothing_of_other_photos_that_are_measured(photos):
-    other = photos.images.copy()
-    other[12], other[14] = other[3], other[5]
-    changed = make_photos(other, 12)
-    rows = photos.rows("val")
-    one, two = classical.predictors(photos, rows), classical.predictors(changed, rows)
-    asked = rows[1:2], lightness_of(photos, rows[1:2])
-    for name in one:
-        np.testing.assert_allclose(one[name](*asked), two[name](*asked), atol=1e-3)
-
-
 def test_example_methods_see_no_colour_of_the_photo_itself(photos):
     other = photos.images.copy()
     other[13] += np.uint8([10, 0, 20])
@@ -246,15 +192,13 @@ def test_example_methods_see_no_colour_of_the_photo_itself(photos):
 def test_wrong_photos_are_refused(method):
     with pytest.raises(ValueError, match="expected L in 0..100"):
         method(LIGHTNESS[0] * 2.55, RGB[0])
-    with pytest.raises(ValueError, match="example: expected shape"):
-        method(LIGHTNESS[0], RGB)
+    with pytest.raises(ValueError, match="3 channels"):
+        method(LIGHTNESS[0], RGB[..., 0])
     with pytest.raises(ValueError, match="lightness: expected"):
         method(LAB[0], RGB[0])
 
 
-def test_wrong_numbers_are_refused():
-    for swatches in (0, 481):
-        with pytest.raises(ValueError, match="swatches"):
-            classical.reinhard(LIGHTNESS[0], RGB[0], swatches)
-    with pytest.raises(ValueError, match="samples"):
-        classical.welsh(LIGHTNESS[0], RGB[0], samples=0)
+@pytest.mark.parametrize("swatches", [0, 481])
+def test_wrong_numbers_are_refused(swatches):
+    with pytest.raises(ValueError, match="swatches"):
+        classical.reinhard(LIGHTNESS[0], RGB[0], swatches)

@@ -42,13 +42,6 @@ def test_weights_are_those_of_equation_2():
             np.testing.assert_allclose(own, expected / expected.sum(), rtol=1e-9)
 
 
-def test_weights_add_up_to_one_and_none_is_negative():
-    for lightness in (LIGHTNESS, 0 * LIGHTNESS, np.where(LIGHTNESS > 50, 100.0, 0.0)):
-        table = scribbles.weights(lightness)
-        np.testing.assert_allclose(table.sum(axis=1), 1, rtol=1e-12)
-        assert table.data.min() > 0 and table.diagonal().max() == 0
-
-
 def test_two_regions_with_one_scribble_each_are_filled_exactly():
     lightness, given, ab = regions()
     found = scribbles.levin(lightness, given, ab)
@@ -113,17 +106,6 @@ def test_one_scribble_colours_all_and_a_photo_of_scribbles_stays():
     np.testing.assert_array_equal(scribbles.levin(LIGHTNESS, np.ones((13, 17), bool), ab), ab)
 
 
-def test_more_scribbles_make_a_smaller_error():
-    rows, columns = np.mgrid[:48, :48]
-    true = np.stack([30 * np.sin(rows / 6), 40 * (columns > 24) - 20], axis=-1)
-    lightness = (50 + 20 * (columns > 24) + rows / 10)[..., None]
-    errors = []
-    for share in (0.002, 0.02, 0.2):
-        found = scribbles.levin(lightness, scribbles.draw((48, 48), share, 1), true)
-        errors.append(np.sqrt(np.square(found - true).mean()))
-    assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
-
-
 def test_drawn_scribbles_are_a_share_of_the_pixels_and_grow():
     few, more = (scribbles.draw((50, 40), share, 5) for share in (0.01, 0.1))
     assert few.shape == (50, 40) and few.sum() == 20 and more.sum() == 200
@@ -168,20 +150,16 @@ def test_a_wrong_row_of_the_table_is_refused(row, words):
 
 def test_wrong_arguments_are_refused():
     given, ab = scribbles.draw((13, 17), 0.1), np.zeros((13, 17, 2))
-    with pytest.raises(ValueError, match="at least one scribble"):
-        scribbles.levin(LIGHTNESS, given & False, ab)
-    with pytest.raises(ValueError, match="given: expected bool"):
-        scribbles.levin(LIGHTNESS, given.astype(float), ab)
-    with pytest.raises(ValueError, match="given: expected bool"):
-        scribbles.levin(LIGHTNESS, given[:-1], ab)
-    with pytest.raises(ValueError, match="ab: expected shape"):
-        scribbles.levin(LIGHTNESS, given, ab[..., :1])
-    with pytest.raises(ValueError, match="NaN or infinity"):
-        scribbles.levin(LIGHTNESS, given, ab + np.nan)
-    with pytest.raises(ValueError, match="expected L in 0..100"):
-        scribbles.levin(LIGHTNESS * 2.55, given, ab)
-    with pytest.raises(ValueError, match="lightness: expected"):
-        scribbles.levin(LIGHTNESS[..., 0], given, ab)
+    for arguments, words in (
+        ((LIGHTNESS, given & False, ab), "at least one scribble"),
+        ((LIGHTNESS, given, ab + np.nan), "a finite ab"),
+        ((LIGHTNESS, given.astype(float), ab), "expected bool"),
+        ((LIGHTNESS, given, ab[..., :1]), "given, ab: expected"),
+        ((LIGHTNESS * 2.55, given, ab), "expected L in 0..100"),
+        ((LIGHTNESS[..., 0], given, ab), "lightness: expected"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            scribbles.levin(*arguments)
     for share in (0, -0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="share"):
             scribbles.draw((13, 17), share)

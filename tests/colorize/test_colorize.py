@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from lib import lab, models
+from lib import lab
 from lib.colorize import photo as c
 from lib.colorize import photo_files
 
@@ -36,11 +36,6 @@ def lightness(photo):
 
 def noise(shape, dtype=np.uint8):
     return np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
-
-
-@pytest.fixture(scope="module")
-def cnn():
-    return models.build_cnn(8)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +80,7 @@ def test_saturation():
     np.testing.assert_array_equal(gray, np.repeat(photo[..., None], 3, axis=-1))
     chroma = []
     for saturation in (0.5, 1.0):
-        values = np.asarray(
-            lab.rgb_to_lab(c.colorize(photo, Paint((10, 5)), saturation=saturation))
-        )
+        values = lab.rgb_to_lab(c.colorize(photo, Paint((10, 5)), saturation=saturation))
         chroma.append(np.median(np.hypot(values[..., 1], values[..., 2])))
     assert chroma[1] == pytest.approx(np.hypot(10, 5), abs=0.2)
     assert chroma[1] == pytest.approx(2 * chroma[0], rel=0.03)
@@ -134,7 +127,7 @@ def _copy(photo):
     return np.asarray(lab.scale(lab.rgb_to_lab(photo_files.reduced(photo, 32, 32)))[0])
 
 
-def test_what_the_network_sees(cnn):
+def test_what_the_network_sees():
     net = Paint()
     c.colorize(data.coffee(), net)
     c.colorize(data.coffee(), net, render_factor=4)

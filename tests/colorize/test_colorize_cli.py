@@ -1,52 +1,15 @@
 """The command line: which files, which model, one line for each that is bad."""
 
-import os
 import resource
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
 
-from lib import models
 from lib.colorize import command as color_cli
 from lib.colorize import photo as colorize
 from lib.data import decode
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def cnn():
-    return models.build_cnn(8)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory, cnn):
-    root = tmp_path_factory.mktemp("project")
-    for number, study in enumerate(("old", "new")):
-        path = root / "results" / study / "cnn" / "model.keras"
-        path.parent.mkdir(parents=True)
-        cnn.save(path)
-        os.utime(path, (number, number))
-    critic = root / "results" / "new" / "critic" / "model.keras"
-    critic.parent.mkdir()
-    models.build_critic(2).save(critic)
-    return root
-
-
-@pytest.fixture
-def run(root, tmp_path, capsys):
-    def run(*arguments, model="cnn", study="new"):
-        words = [*map(str, arguments), "--model", model]
-        words += [] if "--study" in words else ["--study", study]
-        status = color_cli.main(words, root)
-        return status, *(text.splitlines() for text in capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -184,18 +147,6 @@ def test_large_photos_are_refused_with_a_way_around(run, album, tmp_path):
     assert status == 1 and len(errors) == 1
     assert errors[0].endswith("240,000 pixels, at most 100,000 (--megapixels allows more)")
     assert run(*options[:-1], "0.3")[0] == 0
-
-
-def test_keras_is_not_imported_for_a_wrong_command_line(tmp_path):
-    code = (
-        "import sys; from lib.colorize import command as c\ns = c.main(sys.argv[1:], sys.argv[1])\n"
-    )
-    code += "print(s, 'keras' in sys.modules)"
-    command = [sys.executable, "-c", code, str(tmp_path), "-o", str(tmp_path / "out")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "2 False\n"
-    assert done.stderr.startswith("error: no trained network in results/flickr8k: run")
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_name_that_is_too_long_is_one_line(run, album, tmp_path):

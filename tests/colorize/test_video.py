@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
+from test_colorize import Paint
 
-from lib import lab, models
-from lib.colorize import command as color_cli
+from lib import lab
 from lib.colorize import video
 
 av = pytest.importorskip("av")
 SIZE = (96, 128)
+BLUISH = (30.0, -20.0)  # ab
 KINDS = {  # suffix: codecs of a usual file
     ".mp4": ("libx264", "aac"),
     ".mov": ("libx264", "pcm_s16le"),
@@ -20,18 +21,6 @@ KINDS = {  # suffix: codecs of a usual file
     ".webm": ("libvpx-vp9", "libopus"),
     ".avi": ("mpeg4", "libmp3lame"),
 }
-
-
-class Paint:
-    """A network whose ab is a function of lightness_scaled."""
-
-    input_shape = (None, None, None, 1)
-
-    def __init__(self, ab=lambda scaled: np.ones_like(scaled) * (30.0, -20.0)):
-        self.ab = ab
-
-    def __call__(self, scaled, training=None):
-        return np.asarray(self.ab(np.asarray(scaled)) / lab.AB_SCALE, np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +75,10 @@ def sound(path):
         return b"".join(bytes(packet) for packet in clip.demux(clip.streams.audio[0]))
 
 
-def lab_of(rgb):
-    return np.asarray(lab.rgb_to_lab(np.ascontiguousarray(rgb)))
+def check_colours(before, after):
+    true, pred = lab.rgb_to_lab(before), lab.rgb_to_lab(after)
+    assert np.abs(pred - true)[..., 0].mean() < 1.5
+    np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), BLUISH, atol=4)
 
 
 @pytest.mark.parametrize("suffix", KINDS)
@@ -95,15 +86,13 @@ def test_sound_is_copied_and_times_are_kept(tmp_path, suffix):
     codec, tone = KINDS[suffix]
     pictures = [np.roll(picture(), number, 1) for number in range(20)]
     source = draw(tmp_path / f"a{suffix}", pictures, codec, tone)
-    video.color_film(source, tmp_path / f"b{suffix}", Paint())
+    video.color_film(source, tmp_path / f"b{suffix}", Paint(BLUISH))
     before, after = frames(source), frames(tmp_path / f"b{suffix}")
     assert len(after) == 20
     assert [time for time, _ in after] == pytest.approx([time for time, _ in before], abs=1e-3)
     assert sound(tmp_path / f"b{suffix}") == sound(source)
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"a{suffix}", f"b{suffix}"]
-    true, pred = lab_of(before[10][1]), lab_of(after[10][1])
-    assert np.abs(pred - true)[..., 0].mean() < 1.5
-    np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
+    check_colours(before[10][1], after[10][1])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +101,7 @@ def test_sound_is_copied_and_times_are_kept(tmp_path, suffix):
 )
 def test_every_sound_finds_its_place(tmp_path, source, tone, result):
     draw(tmp_path / source, [picture()] * 25, sound=tone)
-    assert video.color_film(tmp_path / source, tmp_path / result, Paint()) == []
+    assert video.color_film(tmp_path / source, tmp_path / result, Paint(BLUISH)) == []
     with av.open(str(tmp_path / result)) as clip:
         length = sum(block.samples / block.sample_rate for block in clip.decode(audio=0))
         assert length == pytest.approx(1.0, abs=0.06)
@@ -132,8 +121,32 @@ def test_what_is_not_kept_is_refused(tmp_path, options, word):
         for one in [*(av.VideoFrame.from_ndarray(picture(), "gray") for _ in range(5)), None]:
             clip.mux(stream.encode(one))
     with pytest.raises(ValueError, match=word):
-        video.color_film(tmp_path / "a.mp4", tmp_path / "b.mp4", Paint())
+        video.color_film(tmp_path / "a.mp4", tmp_path / "b.mp4", Paint(BLUISH))
     assert not (tmp_path / "b.mp4").exists()
+
+
+def test_lightness_does_not_drift_when_a_film_is_coloured_again(tmp_path):
+    films = [draw(tmp_path / "0.mp4", [picture()] * 5)]
+    for number in (1, 2, 3):
+        films.append(tmp_path / f"{number}.mp4")
+        video.color_film(*films[-2:], Paint((8.0, 6.0)))
+    _, first, _, last = (lab.rgb_to_lab(frames(film)[2][1]) for film in films)
+    assert abs((last - first)[..., 0].mean()) < 0.1
+
+
+def test_a_trimmed_film_is_not_taken_for_a_truncated_one(tmp_path):
+    whole, trimmed = draw(tmp_path / "a.mp4", noisy(50), sound="aac"), tmp_path / "b.mp4"
+    with av.open(str(whole)) as film, av.open(str(trimmed), "w") as new:
+        new.options["avoid_negative_ts"] = "disabled"  # begins before 0: an edit list says so
+        stream = new.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.pts -= round(0.8 / packet.time_base)
+                packet.dts -= round(0.8 / packet.time_base)
+                packet.stream = stream
+                new.mux(packet)
+    assert video.color_film(trimmed, tmp_path / "c.mp4", Paint(BLUISH)) == []
+    assert len(frames(tmp_path / "c.mp4")) == len(frames(trimmed)) == 30
 
 
 @pytest.mark.parametrize("rotation", [-90, 90, 180])
@@ -141,7 +154,7 @@ def test_rotation_is_applied(tmp_path, rotation):
     corner = np.zeros(SIZE, np.uint8)
     corner[:32, :32] = 255
     source = draw(tmp_path / "a.mp4", [corner] * 3, rotation=rotation)
-    video.color_film(source, tmp_path / "b.mp4", Paint())
+    video.color_film(source, tmp_path / "b.mp4", Paint(BLUISH))
     with av.open(str(tmp_path / "b.mp4")) as clip:
         first = next(clip.decode(video=0))
     assert first.rotation == 0
@@ -163,21 +176,19 @@ def draw_gif(path, kind="L", count=6, **options):
 def test_gif_keeps_durations_and_loop(tmp_path, loop):
     durations = [40, 80, 120, 40, 500, 60]
     source = draw_gif(tmp_path / "a.gif", duration=durations, **loop)
-    video.color_film(source, tmp_path / "b.gif", Paint())
+    video.color_film(source, tmp_path / "b.gif", Paint(BLUISH))
     with Image.open(tmp_path / "b.gif") as image:
         assert image.n_frames == 6 and image.info.get("loop") == loop.get("loop")
         for number, duration in enumerate(durations):
             image.seek(number)
             assert image.info["duration"] == duration
-            pred = lab_of(np.asarray(image.convert("RGB")))
-            true = lab_of(np.repeat(np.roll(picture(), 9 * number, 1)[..., None], 3, -1))
-            assert np.abs(pred - true)[..., 0].mean() < 1.5
-            np.testing.assert_allclose(np.median(pred[..., 1:], axis=(0, 1)), (30, -20), atol=4)
+            true = np.repeat(np.roll(picture(), 9 * number, 1)[..., None], 3, -1)
+            check_colours(true, np.asarray(image.convert("RGB")))
 
 
 def test_gif_keeps_transparency(tmp_path):
     source = draw_gif(tmp_path / "a.gif", "RGBA", duration=100, loop=0, disposal=2)
-    video.color_film(source, tmp_path / "b.gif", Paint())
+    video.color_film(source, tmp_path / "b.gif", Paint(BLUISH))
     with Image.open(source) as true, Image.open(tmp_path / "b.gif") as pred:
         for number in range(6):
             true.seek(number)
@@ -185,20 +196,6 @@ def test_gif_keeps_transparency(tmp_path):
             alphas = [np.asarray(one.convert("RGBA"))[..., 3] for one in (true, pred)]
             np.testing.assert_array_equal(*alphas)
             assert 0 < alphas[0].mean() < 255
-
-
-@pytest.fixture
-def run(tmp_path, capsys):
-    path = tmp_path / "results" / "new" / "cnn" / "model.keras"
-    path.parent.mkdir(parents=True)
-    models.build_cnn(4).save(path)
-
-    def run(*arguments):
-        words = [*map(str, arguments), "--study", "new", "--render-factor", "2"]
-        status = color_cli.main(words, tmp_path)
-        return status, *(text.splitlines() for text in capsys.readouterr())
-
-    return run
 
 
 def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
@@ -215,7 +212,7 @@ def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
     draw_gif(album / "good.gif", duration=40)
     Image.fromarray(picture()).save(album / "photo.png")
     Image.fromarray(picture()).save(album / "still.gif")
-    status, said, errors = run(album, "-o", tmp_path / "out")
+    status, said, errors = run(album, "-o", tmp_path / "out", "--render-factor", "2")
     assert status == 1 and said[-1].startswith("coloured: 4 of 8")
     done = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert done == ["good.gif", "good.mp4", "photo.png", "still.gif.png"]
@@ -228,3 +225,60 @@ def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
     assert len(errors) == len(words)
     for (name, word), line in zip(words.items(), errors, strict=True):
         assert name in line and word in line
+
+
+def nervous(scaled):
+    """ab that follows each small change of L, as networks do."""
+    return np.concatenate([30 * np.sin(20 * scaled), 30 * np.cos(20 * scaled)], axis=-1)
+
+
+def block_chroma(colored, side=8):
+    """Mean ab of blocks, (T, h, w, 2): what one sees as colour, without the grain."""
+    ab = np.stack([lab.rgb_to_lab(photo)[..., 1:] for photo in colored])
+    time, height, width = ab.shape[:3]
+    return ab.reshape(time, height // side, side, width // side, side, 2).mean(axis=(2, 4))
+
+
+def colored(pictures, network, **options):
+    pairs = video.color_pictures(((one, None) for one in pictures), network, 4, **options)
+    return [photo for photo, _ in pairs]
+
+
+def test_a_still_clip_does_not_flicker():
+    clip = noisy(24)
+    single, smooth = (colored(clip, Paint(nervous), smoothing=s) for s in (0, video.SMOOTHING))
+    before, after = (block_chroma(photos)[6:].var(axis=0).mean() for photos in (single, smooth))
+    assert after < before / 6
+    mean_before, mean_after = (block_chroma(photos)[6:].mean(axis=0) for photos in (single, smooth))
+    assert np.abs(mean_after - mean_before).mean() < 2  # calmer, not other colours
+
+
+def test_a_cut_is_not_smeared():
+    # The scenes share some places of equal L, which only the reset tells apart.
+    other = np.flip(picture((120, 160)), axis=1).copy()
+    clip = noisy(8) + noisy(8, other)
+    smooth = colored(clip, Paint(nervous))
+    alone = colored(clip[8:], Paint(nervous))
+    np.testing.assert_array_equal(smooth[8], alone[0])
+    np.testing.assert_array_equal(smooth[15], alone[7])
+
+
+def test_what_moves_takes_its_colour_with_it():
+    scene = np.full((120, 160), 90, np.uint8)
+    clip = []
+    for number in range(12):
+        clip.append(scene.copy())
+        clip[-1][40:80, 8 * number : 8 * number + 40] = 190
+    warm = Paint(lambda scaled: np.where(scaled > 0.2, (5.0, 40.0), (-25.0, -10.0)))
+    single, smooth = (colored(clip, warm, smoothing=s) for s in (0, video.SMOOTHING))
+    for one, other in zip(single, smooth, strict=True):
+        assert np.abs(lab.rgb_to_lab(one) - lab.rgb_to_lab(other))[..., 1:].max() < 3
+
+
+def test_a_change_of_exposure_is_no_motion():
+    light = np.random.default_rng(0).uniform(20, 70, (8, 8)).astype(np.float32)
+    first = video.smoothed(None, light, np.ones((8, 8, 2)), 1.0)
+    second = video.smoothed(first, light + 8, np.full((8, 8, 2), 3.0), 1.0)
+    assert second[1].mean() == pytest.approx(2, abs=0.01)  # the mean of both
+    cut = video.smoothed(second, light + 40, np.full((8, 8, 2), 3.0), 1.0)
+    assert cut[1].mean() == 3  # but this is another scene
