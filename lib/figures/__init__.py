@@ -7,10 +7,17 @@ it. Photos are (N, H, W, 3), uint8 or float in [0, 1]; where a grey photo is wan
 
 # ruff: noqa: F401  (called from here by notebooks)
 
-from lib.figures.charts import counts, measure_bars, rank_plot
+from lib.figures.charts import (
+    counts,
+    error_bars,
+    nogan_curves,
+    rank_plot,
+    render_factor_curve,
+    scribble_curve,
+    training_curves,
+)
 from lib.figures.color_charts import ab_histogram, ab_histograms, error_by_color
-from lib.figures.curves import nogan_curves, render_factor_curve, scribble_curve, training_curves
-from lib.figures.diagrams import blocks_of, flow_diagram, model_diagram
+from lib.figures.diagrams import flow_diagram, model_diagram
 from lib.figures.photos import (
     colorization_grid,
     gray_sample,

@@ -20,7 +20,7 @@ from lib.figures.style import BLUE, GRAY, INK, NETWORKS, RED, blank, in_order, s
 from lib.figures.style import label as name_of
 
 AB_RANGE = 110.0  # CIELAB units: sRGB reaches -108 in b
-BINS = 23  # of an ab histogram, along a and along b
+CENTERS = np.linspace(-AB_RANGE, AB_RANGE, 23)  # of the bins of an ab histogram, along a and b
 MIDDLE = 15.0  # CIELAB units: a bin is in the middle if |a| and |b| of its centre are below
 SIMPLE = ("gray", "mean_ab", "l_lookup")  # baselines that need no other photo and no training
 RARE = 1e-5  # share of the pixels: what is rarer is drawn as if it were as common as that
@@ -75,12 +75,16 @@ def ab_histograms(histograms):
     shares = {name: histograms[name] / np.sum(histograms[name]) for name in first}
     figure, panels = _panels(len(shares), 5, (1.1, 1.58), (0.75, 1.86))
     norm = LogNorm(vmin=RARE, vmax=max(table.max() for table in shares.values()))
-    limit = _reach(shares.values())
+    seen = np.max(
+        [np.maximum(table.max(axis=0), table.max(axis=1)) for table in shares.values()], 0
+    )
+    limit = max(65.0, abs(CENTERS[seen > RARE]).max() + 15)  # all bins that are not rare
+    near = abs(CENTERS) < MIDDLE
     for axes, (name, table) in zip(panels.flat, shares.items(), strict=False):
         image = _plane(axes, table, AB_RANGE + 5, cmap="viridis_r", norm=norm)
         axes.add_patch(Rectangle((-MIDDLE, -MIDDLE), 2 * MIDDLE, 2 * MIDDLE, ec=RED, fc="none"))
-        words = f"{textwrap.fill(name_of(name), 22)}\n{_percent(_middle(table))} in the square"
-        axes.set_title(words, fontsize=8.5)
+        middle = _percent(table[np.ix_(near, near)].sum())
+        axes.set_title(f"{textwrap.fill(name_of(name), 22)}\n{middle} in the square", fontsize=8.5)
         ticks = {"xticks": [-50, 0, 50], "yticks": [-50, 0, 50]}
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), **ticks)
     figure.supxlabel("a (green to red, CIELAB units)", fontsize=9)
@@ -89,18 +93,6 @@ def ab_histograms(histograms):
     looks = {"location": "top", "shrink": 0.6, "aspect": 50, "extend": "min", "format": "{x:g}"}
     figure.colorbar(image, ax=panels, label=words, **looks).minorformatter = NullFormatter()
     return figure
-
-
-def _reach(tables):
-    """CIELAB units, half a side of the panels: all bins that are not rare, with a margin."""
-    seen = np.max([np.maximum(table.max(axis=0), table.max(axis=1)) for table in tables], axis=0)
-    return max(65.0, abs(np.linspace(-AB_RANGE, AB_RANGE, BINS)[seen > RARE]).max() + 15)
-
-
-def _middle(shares):
-    """Share of the pixels in the bins of which a and b are both near 0."""
-    near = abs(np.linspace(-AB_RANGE, AB_RANGE, BINS)) < MIDDLE
-    return shares[np.ix_(near, near)].sum()
 
 
 def _percent(share):
@@ -118,23 +110,24 @@ def error_by_color(colors):
     table = colors.set_index(["model", "color"])
     networks = [name for name in in_order(colors["model"].unique()) if name in NETWORKS]
     hues = [hue for hue in HUES if hue in set(colors["color"])]
-    simple = best_simple(colors)
+    rows = colors[colors["model"].isin(SIMPLE)]
+    squares = (rows["pixels"] * rows["rmse_ab"] ** 2).groupby(rows["model"]).sum()
+    simple = squares.idxmin()  # the least error over all pixels
     figure, panels = _panels(len(networks), 3, (1.9, 2.4), (0.85, 0.5 + 0.245 * len(hues)))
     for axes, name in zip(panels.flat, networks, strict=False):
         beside = {"ha": "right", "fontsize": 7.5}
         for place, hue in enumerate(hues):
             row = table.loc[(name, hue)]
             axes.axhline(place, color="#E2E2E2", linewidth=0.7, zorder=0)
-            if simple:
-                baseline = table.loc[(simple, hue), "rmse_ab"]
-                style = "-" if row["rmse_ab"] < baseline else LOSS
-                line = {"color": GRAY, "linewidth": 1.2, "linestyle": style}
-                axes.plot([baseline, row["rmse_ab"]], [place, place], **line)
-                axes.plot(baseline, place, "|", color=INK, ms=10, mew=2)
+            baseline = table.loc[(simple, hue), "rmse_ab"]
+            style = "-" if row["rmse_ab"] < baseline else LOSS
+            line = {"color": GRAY, "linewidth": 1.2, "linestyle": style}
+            axes.plot([baseline, row["rmse_ab"]], [place, place], **line)
+            axes.plot(baseline, place, "|", color=INK, ms=10, mew=2)
             looks = {"color": BLUE, "linewidth": 4.5, "alpha": 0.35, "solid_capstyle": "butt"}
             axes.plot([row["rmse_ab_low"], row["rmse_ab_high"]], [place, place], **looks)
             axes.plot(row["rmse_ab"], place, "o", color=BLUE, ms=5.5)
-            if hue != "grey" and np.isfinite(row["chroma_ratio"]):
+            if hue != "grey":
                 kept, across = f"{100 * row['chroma_ratio']:.0f} %", axes.get_yaxis_transform()
                 axes.text(1.14, place, kept, transform=across, va="center", **beside)
         axes.set_title(name_of(name))
@@ -151,31 +144,16 @@ def error_by_color(colors):
     figure.supxlabel("RMSE of ab (CIELAB units)", fontsize=9)
     figure.supylabel("true colour, its share of the test pixels", fontsize=9)
     figure.get_layout_engine().set(w_pad=0.08, wspace=0.03)
-    _explain(figure, simple)
-    return figure
-
-
-def best_simple(colors):
-    """The baseline that knows only lightness and has the least error over all pixels, or None."""
-    rows = colors[colors["model"].isin(SIMPLE)].dropna(subset=["rmse_ab"])
-    squares = (rows["pixels"] * rows["rmse_ab"] ** 2).groupby(rows["model"]).sum()
-    return None if squares.empty else squares.idxmin()
-
-
-def _explain(figure, simple):
-    """A key above the panels."""
-    marks = {"the network, with its 95 % interval": {"marker": "o", "color": BLUE, "ms": 5.5}}
-    if simple:
-        words = f"best simple baseline ({name_of(simple).lower()})"
-        marks |= {words: {"marker": "|", "color": INK, "ms": 10, "mew": 2}}
-        marks |= {"gain": {"color": GRAY}, "loss": {"color": GRAY, "linestyle": LOSS}}
-    handles = [
-        Line2D([], [], label=words, **{"linestyle": "none"} | look if "marker" in look else look)
-        for words, look in marks.items()
-    ]
+    none = {"linestyle": "none", "label": "the network, with its 95 % interval"}
+    handles = [Line2D([], [], marker="o", color=BLUE, ms=5.5, **none)]
+    none["label"] = f"best simple baseline ({name_of(simple).lower()})"
+    handles += [Line2D([], [], marker="|", color=INK, ms=10, mew=2, **none)]
+    handles += [Line2D([], [], color=GRAY, label="gain")]
+    handles += [Line2D([], [], color=GRAY, linestyle=LOSS, label="loss")]
     options = {"loc": "outside upper left", "ncols": 4, "columnspacing": 1.4, "borderpad": 0.1}
     title = "chroma: mean predicted chroma as a share of the true; below 100 % is too grey"
     figure.legend(handles=handles, title=title, title_fontsize=8.5, alignment="left", **options)
+    return figure
 
 
 def _panels(count, most, width, height):
@@ -193,15 +171,11 @@ def _panels(count, most, width, height):
 
 def _plane(axes, shares, limit, **looks):
     """Shares of colours (a, b) as an image, with the outline of what sRGB can show."""
+    corners = np.array(
+        [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1], [1, 0, 0]]
+    )
+    steps = np.linspace(0, 6, 181)  # the pure hues, red to yellow to green and round to red
+    hues = np.stack([np.interp(steps, range(7), channel) for channel in corners.T], axis=-1)
+    axes.plot(*lab.rgb_to_lab(hues).T[1:], color=GRAY, linewidth=0.8, linestyle="--")
     shown = np.ma.masked_equal(shares.T, 0)
-    ends = [-limit, limit, -limit, limit]
-    axes.plot(*_gamut(), color=GRAY, linewidth=0.8, linestyle="--")
-    return axes.imshow(shown, origin="lower", extent=ends, **looks)
-
-
-def _gamut():
-    """Outline of sRGB in the ab plane: the pure hues, red to yellow to green and round to red."""
-    corners = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]])
-    steps = np.linspace(0, 6, 181)
-    hues = [np.interp(steps, range(7), [*channel, channel[0]]) for channel in corners.T]
-    return lab.rgb_to_lab(np.stack(hues, axis=-1)).T[1:]
+    return axes.imshow(shown, origin="lower", extent=[-limit, limit, -limit, limit], **looks)

@@ -8,7 +8,6 @@ Reference: Okabe, Ito (2008), Color universal design.
 
 import functools
 import io
-from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -57,8 +56,6 @@ LINES = {  # line of a model in curves: (colour, line style, marker)
     "gan": (BLACK, "-", "P"),
 }
 STYLE = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
     "font.size": 9.0,
     "text.parse_math": False,  # a dollar in the name of a photo is a dollar
     "axes.titlesize": 10.0,
@@ -80,8 +77,6 @@ STYLE = {
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
     "figure.dpi": DPI,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
     "image.interpolation": "nearest",  # a pixel of a small photo stays a square
 }
 
@@ -127,19 +122,15 @@ def save(figure, path, alt):
     """Write a figure as PNG, whole or not at all.
 
     `path` ends in .png, and its folder is made. `alt` says what the figure shows, for who cannot
-    see it: it is kept in the PNG's text chunk "Description", and ValueError raised if it is empty.
-    Returns the path.
+    see it: it is kept in the PNG's text chunk "Description".
     """
-    if not str(alt or "").strip():
-        raise ValueError("alt: expected words for who cannot see the figure, got none")
     with replacing(path) as temporary:
-        _write(figure, temporary, Description=readable(alt).strip())
-    return Path(path)
+        _write(figure, temporary, Description=readable(alt))
 
 
 def readable(text):
     """`text` with "?" for what is no character: bytes of a file's name in no known encoding."""
-    return str(text or "").encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()
 
 
 def _write(figure, target, **metadata):
