@@ -39,10 +39,12 @@ def model_diagram(model, image_size, title):
     blocks = _blocks(model, image_size)
     numbers = {block["name"]: number for number, block in enumerate(blocks)}
     links = [(numbers[name], end) for end, block in enumerate(blocks) for name in block["inputs"]]
-    levels = _levels([(start, end) for start, end in links if end - start > 1])
+    arcs = sorted(
+        (link for link in links if link[1] - link[0] > 1), key=lambda arc: arc[1] - arc[0]
+    )
     widths, tall = [_width(block) for block in blocks], max(_box(block)[1] for block in blocks)
     floor = 0.92  # inches below the boxes, for their names and the legend
-    height = floor + tall + 0.2 + LEVEL * max(levels.values(), default=-1) + (0.42 if title else 0)
+    height = floor + tall + 0.2 + LEVEL * (len(arcs) - 1) + 0.42
     kinds = [kind for kind in KINDS if kind in {block["kind"] for block in blocks}]
     axes = page(0.5 + max(sum(widths), sum(map(_legend_width, kinds))), height)
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
@@ -55,9 +57,9 @@ def model_diagram(model, image_size, title):
         axes.text(x, floor - 0.22, _sides(block), fontsize=7.5, color="#444444", **under)
         left += space
     for start, end in links:
-        if (start, end) in levels:
+        if (start, end) in arcs:
             (x1, _, _, h1), (x2, _, _, h2) = places[start], places[end]
-            roof = floor + tall + 0.08 + LEVEL * levels[start, end]
+            roof = floor + tall + 0.08 + LEVEL * arcs.index((start, end))
             axes.plot([x1, x1, x2], [y + h1 / 2, roof, roof], color=BLUE, linewidth=0.9)
             _arrow(axes, (x2, roof + 0.01), (x2, y + h2 / 2), color=BLUE)
         else:
@@ -164,15 +166,6 @@ def _legend_width(kind):
 
 def _fill(kind):
     return {"facecolor": KINDS[kind][1], "edgecolor": INK, "hatch": KINDS[kind][2]}
-
-
-def _levels(arcs):
-    """Which level above the boxes each arc takes, so that no two run on top of each other."""
-    levels = {}
-    for low, high in sorted(arcs, key=lambda arc: arc[1] - arc[0]):
-        over = {level for (start, end), level in levels.items() if low < end and high > start}
-        levels[low, high] = min(set(range(len(arcs))) - over)
-    return levels
 
 
 def _arrow(axes, start, end, color=INK, style="-", bend="arc3"):

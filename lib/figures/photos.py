@@ -74,11 +74,6 @@ def photo_grid(rgb, titles=None, columns=6):
     return _montage([rgb[part] for part in parts], under=titles and [titles[p] for p in parts])
 
 
-def photo_row(rgb, captions=None):
-    """One row of photos with captions beneath; arguments as for `photo_grid`."""
-    return photo_grid(rgb, captions, columns=len(rgb))
-
-
 @styled
 def colorization_grid(gray, truth, predictions, captions=None):
     """Figure 6: rows are grey, truth and each model; columns are photos.

@@ -20,14 +20,14 @@ WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
 BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
 BLUE, RED, PINK = "#0072B2", "#D55E00", "#CC79A7"
-GROUPS = {  # group of rows of a table: (label, colour, marker)
-    "baseline": ("baselines", GRAY, "s"),
-    "classical": ("classical", PINK, "P"),
-    "hint": ("given true colours", ORANGE, "X"),
-    "oracle": ("for reference", GREEN, "D"),
-    "network": ("networks", BLUE, "o"),
-    "nogan": ("GAN", RED, "^"),
-    "other": ("other", BLACK, "v"),
+GROUPS = {  # group of rows of a table: (label, colour, marker, line style and width in the ranks)
+    "baseline": ("baselines", GRAY, "s", "-", 1.2),
+    "classical": ("classical", PINK, "P", ":", 1.8),
+    "hint": ("given true colours", ORANGE, "X", (0, (1, 3)), 1.8),
+    "oracle": ("for reference", GREEN, "D", "--", 1.2),
+    "network": ("networks", BLUE, "o", "-", 1.5),
+    "nogan": ("GAN", RED, "^", (0, (4, 1)), 1.5),
+    "other": ("other", BLACK, "v", "-", 1.5),
 }
 NETWORKS = tuple(models.NETWORKS)
 ROWS = {  # row of a table, in the order of every table and chart: (label, group)
@@ -145,7 +145,7 @@ def label(model):
 
 
 def group(model):
-    """Label, colour and marker of a row's group."""
+    """A row's group: label, colour, marker, line style and line width."""
     return GROUPS[ROWS.get(model, (model, "other"))[1]]
 
 

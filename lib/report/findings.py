@@ -6,7 +6,7 @@ difference.
 
 import collections
 
-from lib.figures.color_charts import SIMPLE
+from lib.figures.charts import SIMPLE
 from lib.figures.style import label
 from lib.models import NETWORKS
 from lib.report.number_format import interval, listed, number
