@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.figures.style import in_order, label
-from lib.report import findings, html_page, results, verdicts
+from lib.report import findings, page, results, verdicts
 from lib.report.number_format import interval
 
 FIGURES = {  # file: words of a figure that is shown of every study
@@ -37,7 +37,7 @@ def build(folders):
     studies = {name: results.read(folder) for name, folder in folders.items()}
     photos = {name: _photos(study) for name, study in studies.items()}
     about = {name: results.tested_on(study) for name, study in studies.items()}
-    found = {name: html_page.pictures(folder / "figures") for name, folder in folders.items()}
+    found = {name: page.pictures(folder / "figures") for name, folder in folders.items()}
     sections = [
         (stem, words, shown)
         for stem, words in FIGURES.items()
@@ -58,7 +58,7 @@ def build(folders):
         "sections": sections,
     }
     path = folders[names[0]].parent / f"comparison-{'-'.join(names)[:LONGEST]}.html"
-    return html_page.write_page("comparison.html.j2", values, path)
+    return page.write_page("comparison.html.j2", values, path)
 
 
 def _photos(study):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from lib.report.verdicts import VERDICTS
+from lib.report import verdicts
 
 TABLE = Path(__file__).with_name("fidelity.yaml")
 SAME = {
@@ -19,21 +19,20 @@ SAME = {
 UNKNOWN = "(not recorded)"
 
 
-def compare(study, differences):
+def compare(study):
     """What a study got of each statement, and whether that is the same.
 
-    `differences` are of `verdicts.compare`, NoGAN against the CNN. Returns a list of dicts:
-    section, paper, where, got, and same, a key of `SAME`.
+    Returns a list of dicts: section, paper, where, got, and same, a key of `SAME`.
     """
     parameters, rows = study.run.get("parameters") or {}, []
-    verdicts = {row.measure: row for row in differences}
+    differences = {row.measure: row for row in verdicts.compare(study)}
     values = _values(study, parameters)
     for entry in yaml.safe_load(TABLE.read_text("utf-8")):
         same = entry.get("same", "no")
         if "when" in entry and all(parameters.get(k) in v for k, v in entry["when"].items()):
             same = "yes"
-        if row := verdicts.get(entry.get("verdict")):
-            values["difference"] = f"{row.difference} {row.unit}, {VERDICTS[row.verdict]}"
+        if row := differences.get(entry.get("verdict")):
+            values["difference"] = f"{row.difference} {row.unit}, {verdicts.VERDICTS[row.verdict]}"
             same = "yes" if row.verdict == "better" else "no"
         got = entry["got"].format_map(values)
         if study.params.get(entry.get("pretrained"), {}).get("warnings"):
@@ -46,10 +45,9 @@ def compare(study, differences):
 
 def _values(study, parameters):
     """What the braces of fidelity.yaml stand for in this study."""
-    counts = study.data.get("counts") or {}
     given = parameters | (study.run.get("versions") or {}) | {"device": study.device}
     given["cnn_epochs"] = len(study.histories.get("cnn", ())) or None
-    values = collections.defaultdict(lambda: UNKNOWN)
-    values |= {name: value for name, value in given.items() if value is not None}
-    values |= {k: f"{v:,}" for k, v in counts.items() if isinstance(v, int)}
-    return values
+    counts = (study.data.get("counts") or {}).items()
+    given |= {name: f"{number:,}" for name, number in counts if isinstance(number, int)}
+    found = {name: value for name, value in given.items() if value is not None}
+    return collections.defaultdict(lambda: UNKNOWN, found)

@@ -65,13 +65,11 @@ def survives(study):
     Welch's 95 % t interval of the difference of the two means over the runs. Empty for a study
     without two runs of both models.
     """
-    photos = {row.measure: row.verdict for row in compare(study)}.get("rmse_ab")
-    if study.seeds is None or photos is None:
+    rows = [] if study.seeds is None else study.seeds.query("measure == 'rmse_ab' and seeds > 1")
+    photos = next((row.verdict for row in compare(study) if row.measure == "rmse_ab"), None)
+    if photos is None or not {"gan", "cnn"} <= set(rows["model"] if len(rows) else ()):
         return ""
-    rows = study.seeds.query("measure == 'rmse_ab' and seeds > 1").set_index("model")
-    if not {"gan", "cnn"} <= set(rows.index):
-        return ""
-    gan, cnn = rows.loc["gan"], rows.loc["cnn"]
+    gan, cnn = rows.set_index("model").loc[["gan", "cnn"]].to_dict("records")
     low, high = welch(gan, cnn)
     runs = "better" if high < 0 else "worse" if low > 0 else "open"
     words = {"better": "is better", "worse": "is worse", "open": "cannot be told from the CNN"}
