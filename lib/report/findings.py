@@ -112,6 +112,7 @@ def observations(study):
     networks = [row for row in NETWORKS if row in table.index]
     if networks:
         seen += [_against_baselines(study, networks), *_against_oracle(table, networks)]
+    if networks and truth(table):
         exact = table.loc[networks, "rmse_ab"].idxmin()
         vivid = (table.loc[networks, "colorfulness"] - truth(table)).abs().idxmin()
         end = "and is nearest to the truth in colorfulness, too"

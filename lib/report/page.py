@@ -1,7 +1,7 @@
 """Build results/<study>/report.html: one page that stands by itself, from the results alone.
 
 Nothing is trained or measured here. Numbers come from the study's tables (`results`), sentences
-from `findings` and `seeds`, the comparison with the paper from `fidelity`, the page's shape from
+from `findings` and `seeds`, the paper's statements from fidelity.yaml, the page's shape from
 report.html.j2. What a study does not have is said in the page, which asks nothing of any server.
 """
 
@@ -14,11 +14,13 @@ import jinja2
 import yaml
 from PIL import Image
 
-from lib.figures.style import in_order, label
+from lib.figures.style import group, in_order, label
 from lib.files import write_text
-from lib.report import fidelity, findings, results, seeds, verdicts
+from lib.report import findings, results, seeds, verdicts
+from lib.report.number_format import interval
 
-FIGURES = Path(__file__).with_name("figures.yaml")
+HERE = Path(__file__).parent
+UNKNOWN = "(not recorded)"
 DENSITY = 1.25  # pixels of a figure for one of the page: 120 / 96 dots an inch
 REFERENCE = "flickr8k"  # the study of real photos that comes with the project
 CAPTION = "Photos of the reference study: grey, truth, and each model’s answer."
@@ -52,8 +54,7 @@ def build(folder):
         "spread": seeds.spreads(study),
         "models": _networks(study),
         "observations": findings.observations(study),
-        "fidelity": fidelity.compare(study),
-        "same": fidelity.SAME,
+        "fidelity": fidelity(study),
         "commands": results.commands(study.run, study.name),
         "sections": _figures(folder / "figures"),
         "sliders": sliders,
@@ -84,7 +85,7 @@ def pictures(folder):
 def write_page(template, values, path):
     """Fill a template of this folder and write it, as a whole or not at all; returns the path."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -96,12 +97,16 @@ def write_page(template, values, path):
 
 def _answers(study, shown):
     """What the page says first of a study, and its table of the measures shown."""
+    table, best = study.table, [(measure, verdicts.best(study.table, measure)) for measure in shown]
     return {
         "headline": findings.headline(study),
         "answer": findings.answer(study),
         "warnings": findings.warnings(study),
         "columns": [(measure, *verdicts.MEASURES[measure]) for measure in shown],
-        "rows": verdicts.marked_rows(study.table, shown),
+        "rows": [
+            (label(row), group(row)[0], [(interval(table, row, m), row == top) for m, top in best])
+            for row in table.index
+        ],
     }
 
 
@@ -144,10 +149,37 @@ def _networks(study):
     return found
 
 
+def fidelity(study):
+    """The rows of fidelity.yaml with what this study got, and whether that is the same."""
+    parameters, rows = study.run.get("parameters") or {}, []
+    differences = {row.measure: row for row in verdicts.compare(study)}
+    given = parameters | (study.run.get("versions") or {}) | {"device": study.device}
+    given["cnn_epochs"] = len(study.histories.get("cnn", ())) or None
+    counts = (study.data.get("counts") or {}).items()
+    given |= {name: f"{number:,}" for name, number in counts if isinstance(number, int)}
+    found = {name: value for name, value in given.items() if value is not None}
+    values = collections.defaultdict(lambda: UNKNOWN, found)
+    for entry in yaml.safe_load((HERE / "fidelity.yaml").read_text("utf-8")):
+        same = entry.get("same", "no")
+        if "when" in entry and all(parameters.get(k) in v for k, v in entry["when"].items()):
+            same = "yes"
+        if row := differences.get(entry.get("verdict")):
+            values["difference"] = f"{row.difference} {row.unit}, {verdicts.VERDICTS[row.verdict]}"
+            same = "yes" if row.verdict == "better" else "no"
+        got = entry["got"].format_map(values)
+        if study.params.get(entry.get("pretrained"), {}).get("warnings"):
+            same, got = ("no" if same == "yes" else same), f"{got} (see the warnings above)"
+        if not set(entry.get("needs", [])) <= set(study.table.index):
+            same, got = "absent", "–"
+        rows.append(entry | {"got": got, "same": same})
+    return rows
+
+
 def _figures(folder):
     """Dict of section to (picture, caption), in the order of the page."""
     found, sections = pictures(folder), collections.defaultdict(list)
-    for stem, (section, caption) in yaml.safe_load(FIGURES.read_text("utf-8")).items():
+    places = yaml.safe_load((HERE / "figures.yaml").read_text("utf-8"))
+    for stem, (section, caption) in places.items():
         if stem in found:
             sections[section].append((found.pop(stem), caption))
     for stem, picture in found.items():

@@ -3,10 +3,8 @@
 Intervals over photos say how far a mean moves with other photos; the standard deviation over
 training runs, how far it moves with another training run.
 
-References
-----------
-Welch (1947), The generalization of "Student's" problem when several different population variances
-are involved.
+Reference: Welch (1947), The generalization of "Student's" problem when several different population
+variances are involved.
 """
 
 import math

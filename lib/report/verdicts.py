@@ -12,7 +12,6 @@ import collections
 import numpy as np
 
 from lib import metrics
-from lib.figures.style import group, label
 from lib.intervals import paired_difference
 from lib.report.number_format import difference, interval
 
@@ -57,19 +56,6 @@ def best(table, measure):
     if aim is not None:
         values = (values - aim).abs()
     return values.idxmax() if better == "higher" else values.idxmin()
-
-
-def marked_rows(table, shown):
-    """Rows of a table for a page: name, group, and a (text, is best) for each measure shown."""
-    winners = {measure: best(table, measure) for measure in shown}
-    return [
-        (
-            label(row),
-            group(row)[0],
-            [(interval(table, row, measure), row == winner) for measure, winner in winners.items()],
-        )
-        for row in table.index
-    ]
 
 
 def compare(study, model="gan", reference="cnn"):
