@@ -12,10 +12,10 @@ import itertools
 import textwrap
 
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, hsv_to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from lib import lab
 from lib.figures.style import (
@@ -24,7 +24,6 @@ from lib.figures.style import (
     GREEN,
     INK,
     LINES,
-    NETWORKS,
     RED,
     WIDTH,
     blank,
@@ -278,8 +277,8 @@ def scribble_curve(table, lines, pixels):
     above.spines[:].set_visible(False)
     axes.set_xticks(share, [f"{100 * one:g} %" for one in share])
     above.set_xticks(share, [f"{max(1, round(pixels * one)):,}" for one in share])
-    for axis in (axes.xaxis, above.xaxis):
-        axis.set_minor_locator(NullLocator())
+    axes.minorticks_off()
+    above.minorticks_off()
     axes.grid(axis="y")
     return figure
 
@@ -368,7 +367,7 @@ def error_by_color(colors):
     rmse_ab and its interval, and chroma_ratio.
     """
     table = colors.set_index(["model", "color"])
-    networks = [name for name in in_order(colors["model"].unique()) if name in NETWORKS]
+    networks = [name for name in in_order(colors["model"].unique()) if name in LINES]
     hues = [hue for hue in HUES if hue in set(colors["color"])]
     rows = colors[colors["model"].isin(SIMPLE)]
     squares = (rows["pixels"] * rows["rmse_ab"] ** 2).groupby(rows["model"]).sum()
@@ -431,11 +430,7 @@ def _panels(count, most, width, height):
 
 def _plane(axes, shares, limit, **looks):
     """Shares of colours (a, b) as an image, with the outline of what sRGB can show."""
-    corners = np.array(
-        [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1], [1, 0, 0]]
-    )
-    steps = np.linspace(0, 6, 181)  # the pure hues, red to yellow to green and round to red
-    hues = np.stack([np.interp(steps, range(7), channel) for channel in corners.T], axis=-1)
+    hues = hsv_to_rgb([(hue, 1, 1) for hue in np.linspace(0, 1, 181)])
     axes.plot(*lab.rgb_to_lab(hues).T[1:], color=GRAY, linewidth=0.8, linestyle="--")
     shown = np.ma.masked_equal(shares.T, 0)
     return axes.imshow(shown, origin="lower", extent=[-limit, limit, -limit, limit], **looks)

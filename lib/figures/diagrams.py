@@ -42,20 +42,27 @@ def model_diagram(model, image_size, title):
     arcs = sorted(
         (link for link in links if link[1] - link[0] > 1), key=lambda arc: arc[1] - arc[0]
     )
-    widths, tall = [_width(block) for block in blocks], max(_box(block)[1] for block in blocks)
+    for block in blocks:  # inches
+        *sides, channels = block["shape"]
+        block["high"] = 0.22 + 0.15 * math.log2(max(sides, default=1))
+        block["wide"] = 0.1 + 0.055 * math.log2(channels + 1)
+        block["sides"] = "×".join(map(str, block["shape"]))
+        words = 0.085 * len(block["name"]), 0.072 * len(block["sides"])
+        block["space"] = max(block["wide"], *words) + GAP
+    length, tall = sum(b["space"] for b in blocks), max(b["high"] for b in blocks)
     floor = 0.92  # inches below the boxes, for their names and the legend
     height = floor + tall + 0.2 + LEVEL * (len(arcs) - 1) + 0.42
     kinds = [kind for kind in KINDS if kind in {block["kind"] for block in blocks}]
-    axes = page(0.5 + max(sum(widths), sum(map(_legend_width, kinds))), height)
+    axes = page(0.5 + max(length, sum(map(_legend_width, kinds))), height)
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
     under, places, left, y = {"ha": "center", "va": "top"}, [], 0.25, floor + tall / 2
-    for block, space in zip(blocks, widths, strict=True):
-        x, (wide, high) = left + space / 2, _box(block)
+    for block in blocks:
+        x, wide, high = left + block["space"] / 2, block["wide"], block["high"]
         places.append((x, y, wide, high))
         axes.add_patch(Rectangle((x - wide / 2, y - high / 2), wide, high, **_fill(block["kind"])))
         axes.text(x, floor - 0.05, block["name"], fontsize=8.5, **under)
-        axes.text(x, floor - 0.22, _sides(block), fontsize=7.5, color="#444444", **under)
-        left += space
+        axes.text(x, floor - 0.22, block["sides"], fontsize=7.5, color="#444444", **under)
+        left += block["space"]
     for start, end in links:
         if (start, end) in arcs:
             (x1, _, _, h1), (x2, _, _, h2) = places[start], places[end]
@@ -142,22 +149,6 @@ def _blocks(model, image_size):
 def _kind(name):
     begins = {kind: tuple(words.split()) for kind, (_, _, _, words) in KINDS.items()}
     return next((kind for kind, words in begins.items() if name.startswith(words)), "other")
-
-
-def _box(block):
-    """Width and height of a box in inches."""
-    *sides, channels = block["shape"]
-    return 0.1 + 0.055 * math.log2(channels + 1), 0.22 + 0.15 * math.log2(max(sides, default=1))
-
-
-def _width(block):
-    """Inches that a box takes with its words and the gap to the next."""
-    words = 0.085 * len(block["name"]), 0.072 * len(_sides(block))
-    return max(_box(block)[0], *words) + GAP
-
-
-def _sides(block):
-    return "×".join(str(side) for side in block["shape"])
 
 
 def _legend_width(kind):

@@ -29,7 +29,6 @@ GROUPS = {  # group of rows of a table: (label, colour, marker, line style and w
     "nogan": ("GAN", RED, "^", (0, (4, 1)), 1.5),
     "other": ("other", BLACK, "v", "-", 1.5),
 }
-NETWORKS = tuple(models.NETWORKS)
 ROWS = {  # row of a table, in the order of every table and chart: (label, group)
     "gray": ("No colour", "baseline"),
     "mean_ab": ("Mean colour", "baseline"),

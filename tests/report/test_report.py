@@ -11,8 +11,8 @@ import yaml
 from studies import Page, change_json, metrics, write_seeds, write_study
 
 from lib import report
-from lib.figures.style import NETWORKS
 from lib.intervals import summarize
+from lib.models import NETWORKS
 from lib.report import number_format, results
 from lib.report.page import fidelity
 
