@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.patches import Rectangle
 from PIL import Image, PngImagePlugin
 from scipy import ndimage
 
@@ -118,23 +117,19 @@ def looks(rows, steps, chosen):
     `rows` has a strip of photos side by side, (H, W, 3), for each of `steps`; `chosen` is the step
     that the rule keeps, one of them.
     """
-    wide, left = WIDTH - 1.75, 1.65
-    high = wide * rows[0].shape[0] / rows[0].shape[1]
     evenly = np.linspace(0, len(steps) - 1, min(len(steps), LOOKS)).round().astype(int)
     picked = sorted({*evenly, steps.index(chosen)})
-    y = len(picked) * (high + 0.14) + 0.14
-    axes = page(WIDTH, y - 0.04)
-    for place in picked:
-        y -= high + 0.14
-        _show(axes, rows[place], left, y, wide, high)
-        words, weight = f"step {steps[place]:,}", "normal"
-        if steps[place] == chosen:
-            words, weight = f"{words}\nkept by\nthe rule  ►", "bold"
-            frame = {"fc": "none", "ec": INK, "lw": 3, "clip_on": False}
-            axes.add_patch(Rectangle((left - 0.03, y - 0.03), wide + 0.06, high + 0.06, **frame))
-        words += "\nthe start" if steps[place] == 0 else ""
-        axes.text(left - 0.12, y + high / 2, words, ha="right", va="center", fontweight=weight)
-    return axes.figure
+    high = (WIDTH - 1.75) * rows[0].shape[0] / rows[0].shape[1]
+    figure = blank(WIDTH, len(picked) * (high + 0.14) + 0.1)
+    for axes, place in zip(figure.subplots(len(picked), squeeze=False).flat, picked, strict=True):
+        axes.imshow(rows[place])
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(visible=steps[place] == chosen, edgecolor=INK, linewidth=3)
+        words = f"step {steps[place]:,}" + "\nkept by\nthe rule  ►" * (steps[place] == chosen)
+        words += "\nthe start" * (steps[place] == 0)
+        weight = "bold" if steps[place] == chosen else "normal"
+        axes.set_ylabel(words, rotation=0, ha="right", va="center", fontweight=weight)
+    return figure
 
 
 @styled
@@ -147,13 +142,12 @@ def lab_channels(rgb):
     values = lab.rgb_to_lab(_rgb(rgb))
     figure = blank(WIDTH, 4.4)
     panels = figure.subplots(2, 4)
-    limits = {"vmin": -AB_LIMIT, "vmax": AB_LIMIT}
-    maps = [("L, lightness", "gray", {"vmin": 0, "vmax": 100}, "neither")]
-    maps += [("a, green to red", GREEN_RED, limits, "both")]
-    maps += [("b, blue to yellow", BLUE_YELLOW, limits, "both")]
+    maps = [("L, lightness", "gray", (0, 100), "neither")]
+    maps += [("a, green to red", GREEN_RED, (-AB_LIMIT, AB_LIMIT), "both")]
+    maps += [("b, blue to yellow", BLUE_YELLOW, (-AB_LIMIT, AB_LIMIT), "both")]
     for channel, (title, colors, ends, extend) in enumerate(maps):
         axes = panels[0, channel + 1]
-        shown = axes.imshow(values[..., channel], cmap=colors, **ends)
+        shown = axes.imshow(values[..., channel], cmap=colors, clim=ends)
         axes.set_title(title)
         bar = figure.colorbar(shown, ax=axes, location="bottom", extend=extend, aspect=18)
         bar.set_label("CIELAB units")
@@ -212,7 +206,8 @@ def _montage(rows, left=None, above=None, under=None):
         for column, photo in enumerate(map(_rgb, photos)):
             high, wide = 0.95 * side * np.array(photo.shape[:2]) / max(photo.shape[:2])
             x = x0 + column * side + (side - wide) / 2
-            _show(axes, photo, x, y + 0.03 * side + (0.97 * side - high) / 2, wide, high)
+            z = y + 0.03 * side + (0.97 * side - high) / 2
+            axes.imshow(photo, extent=(x, x + wide, z, z + high), aspect="auto")
         for column, words in enumerate(captions):
             place = x0 + (column + 0.5) * side, y
             axes.text(*place, words, ha="center", va="top", fontsize=7.5)
@@ -221,10 +216,6 @@ def _montage(rows, left=None, above=None, under=None):
             axes.text(x0 - 0.08, y + side / 2, words, ha="right", va="center")
         y -= deep[number]
     return axes.figure
-
-
-def _show(axes, photo, x, y, width, height):
-    axes.imshow(photo, extent=(x, x + width, y, y + height), aspect="auto")
 
 
 def _rgb(image):
@@ -238,5 +229,4 @@ def _rgb(image):
 def _wrap(text, inches, letter=0.062):
     """Text broken into lines of that width; `letter` is the width of one, at 7.5 points."""
     width = max(8, int(inches / letter))
-    lines = [textwrap.wrap(line, width) for line in readable(text).split("\n")]
-    return "\n".join(part for line in lines for part in line)
+    return "\n".join(textwrap.fill(line, width) for line in readable(text).split("\n"))

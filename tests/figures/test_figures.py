@@ -221,12 +221,12 @@ def test_ranks_follow_the_distance_to_the_truth():
 
 
 def test_looks_keep_the_first_the_last_and_the_chosen_step_and_mark_it():
-    axes = figures.looks(*strips(25), chosen=45).axes[0]
-    words = [text.get_text() for text in axes.texts]
-    marked = [word for word in words if "kept by" in word]
-    assert len(marked) == 1 and marked[0].startswith("step 45\n") and len(axes.patches) == 1
+    axes = figures.looks(*strips(25), chosen=45).axes
+    words = [one.get_ylabel() for one in axes]
+    marked = [one.get_ylabel() for one in axes if one.spines["top"].get_visible()]
+    assert marked == ["step 45\nkept by\nthe rule  ►"]
     assert words[0].startswith("step 0\n") and words[-1] == "step 120"
-    shown = [image.get_array()[0, 0, 0] for image in axes.images]
+    shown = [one.images[0].get_array()[0, 0, 0] for one in axes]
     assert [f"step {5 * shade}" for shade in shown] == [word.split("\n")[0] for word in words]
     assert len(words) == photos.LOOKS + 1
 
