@@ -176,7 +176,7 @@ def _against_oracle(table, networks):
 
 def _saturated(joint):
     """What of NoGAN's colour is not the critic's work."""
-    first, (kept,) = joint.iloc[0], joint[joint["chosen"]].itertuples()
+    first, kept = joint.iloc[0], joint[joint["chosen"]].iloc[-1]
     if kept.saturation == 1:
         return []
     before, after = (f"{100 * row.colorfulness_ratio:.0f}\u00a0%" for row in (first, kept))

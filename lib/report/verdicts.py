@@ -42,8 +42,7 @@ def measures(table):
 
 def truth(table):
     """Mean colorfulness of the true photos; None: unknown."""
-    known = "truth" in table.index and "colorfulness" in table
-    return float(table.loc["truth", "colorfulness"]) if known else None
+    return float(table.loc["truth", "colorfulness"]) if "truth" in table.index else None
 
 
 def best(table, measure):

@@ -6,18 +6,20 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
-from studies import Page, change_json, metrics, write_seeds, write_study
+from studies import ERRORS, Page, change_json, metrics, png, write, write_seeds, write_study
 
 from lib import report
 from lib.intervals import summarize
 from lib.models import NETWORKS
-from lib.report import number_format, results
+from lib.report import findings, number_format, results
 from lib.report.page import fidelity
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "lib" / "report"
+HEADING = "On real photos: the reference study"
 
 
 @pytest.fixture(name="study")
@@ -79,10 +81,8 @@ class TestPage:
         captions = ["Figure 1. A", "Figure 3.", "Figures 7 and", "Best, median", "An unknown one"]
         places = [page.words.index(words) for words in captions]
         assert places == sorted(places) and "broken" not in page.words.lower()
-
-    def test_sliders_are_pairs(self, page):
         assert [control["type"] for control in page.all("input")] == ["range"]
-        assert "NoGAN" in page.words and "my-photo" in page.words and "lonely" not in page.words
+        assert "my-photo" in page.words and "lonely" not in page.words
 
     def test_compares_with_the_paper(self, page, study):
         rows = fidelity(results.read(study))
@@ -96,12 +96,10 @@ class TestPage:
 
 
 def test_the_interval_of_a_difference_is_the_one_in_summary_json(study):
-    pair = results.read(study).facts["paired"][0]
-    drawn = number_format.difference(pair["difference"], pair["low"], pair["high"])
-    assert Page(report.build(study)).words.count(drawn) == 3  # the answer, its table, fidelity
-    change_json(study / "summary.json", paired=[pair | {"low": -2.25, "high": -1.75}])
+    pair = results.read(study).facts["paired"][0] | {"low": -2.26, "high": -1.74}
+    change_json(study / "summary.json", paired=[pair])
     words = Page(report.build(study)).words
-    assert words.count("[−2.25, −1.75]") + words.count("[−2.2, −1.8]") == 3
+    assert words.count("[−2.3, −1.7]") == 3  # the answer, its table, fidelity
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "model,rmse_ab\ngan,1\ngan,2\n", "\x89PNG\n"])
@@ -164,3 +162,52 @@ def test_the_commands_give_what_differs_from_the_profile():
     given = {name: yaml.safe_load(text) for name, text in given.items()}
     assert {"STUDY": "mine"} | given == changed | {"SEEDS": [0, 1]}
     assert results.commands({}, "by-hand")[0] == "python -m lib.study by-hand"
+
+
+@pytest.fixture(name="real")
+def reference_study(tmp_path):
+    """A reference study in which NoGAN loses."""
+    photos = metrics({name: ERRORS[name] for name in ("truth", "l_lookup", "cnn")} | {"gan": 19.0})
+    folder = write(tmp_path / "results" / "flickr8k", photos, SOURCE="photos.zip", IMAGE_SIZE=96)
+    summary = pd.read_csv(folder / "summary.csv").assign(kid=4.5, kid_low=4.0, kid_high=5.0)
+    summary.to_csv(folder / "summary.csv", index=False)
+    (folder / "figures" / "fig6_grid.png").write_bytes(png((700, 300), "a grid of real photos"))
+    change_json(folder / "data.json", dataset="flickr8k", fingerprint="cd")
+    change_json(folder / "run.json", seconds=7200, profile="flickr8k", hardware={"cpu": "A CPU"})
+    return folder
+
+
+def test_without_one_or_of_itself_the_section_is_absent(study, real):
+    assert HEADING not in Page(report.build(real)).words
+    (real / "summary.csv").unlink()
+    assert "On real photos" not in Page(report.build(study)).words
+
+
+def test_stands_after_the_answer_with_its_own_words_and_numbers(study, real):
+    page = Page(report.build(study))
+    words = page.words[page.words.index(HEADING) : page.words.index("Preprocessing Photos")]
+    order = ["Yes, by the paper’s own measure", HEADING, "No, not by the paper’s"]
+    places = [page.words.index(text) for text in order]
+    assert places == sorted(places)
+    assert "a grid of real photos" in [image["alt"] for image in page.all("img")]
+    own = results.read(real)
+    for text in findings.answer(own):
+        assert text in words
+    assert f"{own.photos} photos of flickr8k, 96 × 96 pixels." in words
+    assert "120 minutes on A CPU" in words and "SOURCE=photos.zip" in words
+    mean, _, ends = number_format.interval(own.table, "gan", "rmse_ab").partition(" ")
+    assert mean in words and ends in words and "4.5" in words and "SSIM" not in words
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("summary.csv", "", "cannot be shown: ValueError: results/flickr8k/summary.csv: expected"),
+        ("summary.json", '{"paired": [{}]}', "cannot be shown: KeyError: 'measure'."),
+        ("run.json", "<<<<<<< HEAD", "How it was made is not recorded."),
+    ],
+)
+def test_what_is_broken_is_said_and_the_report_is_built(study, real, name, text, words):
+    (real / name).write_text(text)
+    page = Page(report.build(study))
+    assert words in page.words and "Yes, by the paper’s own measure" in page.words
