@@ -206,11 +206,11 @@ def nogan_curves(log):
     for column, color, line in [("critic_loss", INK, "s-"), ("generator_loss", GREEN, "v--")]:
         known = log.dropna(subset=[column])
         (curve,) = lower.plot(known["step"], known[column], line, color=color, ms=4)
-        lines[column.replace("_", " ")] = curve
+        lines |= {column.replace("_", " "): curve} if len(known) else {}
     lower.set(xlabel="adversarial step (batches shown to the critic)", ylabel="loss")
     lower.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     _name_ends(lower, lines)
-    for step in log.loc[log["chosen"].astype(bool), "step"]:
+    for step in log.loc[log["chosen"], "step"]:
         for axes in (upper, lower):
             axes.axvline(step, color=INK, linewidth=5, alpha=0.15)
         where = {"transform": upper.get_xaxis_transform(), "ha": "center", "fontweight": "bold"}

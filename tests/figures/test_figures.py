@@ -119,6 +119,9 @@ FIGURES = {
     "scribble_curve": scribbles,
     "looks": lambda: figures.looks(*strips(25), chosen=45),
     "nogan_curves": lambda: figures.nogan_curves(nogan_log()),
+    "nogan_curves of a critic alone": lambda: figures.nogan_curves(
+        nogan_log().assign(generator_loss=np.nan)
+    ),
     "flow_diagram": figures.flow_diagram,
     "model_diagram": lambda: figures.model_diagram(keras_model(), 64, "A model"),
 }
