@@ -32,22 +32,19 @@ def save_slider(folder, photo, model, gray, colored, group="slider"):
 
     `folder` is results/<study>/figures; `photo` a file name, `model` a row name; `gray` and
     `colored` one photo each; `group` is "slider", for the photos of the grid, or "failures".
-    Photos of more than 320 pixels a side are made smaller. Returns the two paths,
-    <group>/<photo>-before.png and <group>/<photo>-after-<model>.png.
+    Photos of more than 320 pixels a side are made smaller. They are <group>/<photo>-before.png and
+    <group>/<photo>-after-<model>.png.
     """
-    stem, paths = Path(photo).stem, []
-    before = f"{stem}-before.png", gray, "in grey"
-    after = f"{stem}-after-{model}.png", colored, f"coloured by {label(model)}"
-    for name, image, words in (before, after):
+    stem = Path(photo).stem
+    after = f"after-{model}", colored, f"coloured by {label(model)}"
+    for name, image, words in (("before", gray, "in grey"), after):
         rgb = _rgb(image)
         rgb = rgb if rgb.dtype == np.uint8 else np.rint(rgb * 255).astype(np.uint8)
         picture, chunks = Image.fromarray(rgb), PngImagePlugin.PngInfo()
         picture.thumbnail((SLIDER_SIDE, SLIDER_SIDE))
         chunks.add_text("Description", readable(f"{stem} {words}"))
-        paths.append(Path(folder) / group / name)
-        with replacing(paths[-1]) as temporary:
+        with replacing(Path(folder) / group / f"{stem}-{name}.png") as temporary:
             picture.save(temporary, "PNG", pnginfo=chunks, optimize=True)
-    return paths
 
 
 @styled

@@ -162,11 +162,10 @@ def test_save_writes_whole_png_with_its_words(tmp_path):
 
 def test_slider_pair_is_small_and_has_words(tmp_path):
     big = np.zeros((900, 450, 3), np.uint8)
-    before, after = figures.save_slider(tmp_path, "a/photo-1.jpg", "gan", GRAY[0], big)
-    assert before.name == "photo-1-before.png" and after.name == "photo-1-after-gan.png"
-    with Image.open(after) as image:
+    figures.save_slider(tmp_path, "a/photo-1.jpg", "gan", GRAY[0], big)
+    with Image.open(tmp_path / "slider" / "photo-1-after-gan.png") as image:
         assert image.size == (160, 320) and "NoGAN" in image.text["Description"]
-    with Image.open(before) as image:
+    with Image.open(tmp_path / "slider" / "photo-1-before.png") as image:
         red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(int), -1, 0)
         assert abs(red - green).max() <= 1 and abs(green - blue).max() <= 1
 
