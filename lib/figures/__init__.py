@@ -7,10 +7,19 @@ it. Photos are (N, H, W, 3), uint8 or float in [0, 1]; where a grey photo is wan
 
 # ruff: noqa: F401  (called from here by notebooks)
 
-from lib.figures.charts import counts, measure_bars, rank_plot
-from lib.figures.color_charts import ab_histogram, ab_histograms, error_by_color
-from lib.figures.curves import nogan_curves, render_factor_curve, scribble_curve, training_curves
-from lib.figures.diagrams import blocks_of, flow_diagram, model_diagram
+from lib.figures.charts import (
+    ab_histogram,
+    ab_histograms,
+    counts,
+    error_bars,
+    error_by_color,
+    nogan_curves,
+    rank_plot,
+    render_factor_curve,
+    scribble_curve,
+    training_curves,
+)
+from lib.figures.diagrams import flow_diagram, model_diagram
 from lib.figures.photos import (
     colorization_grid,
     gray_sample,
@@ -18,7 +27,6 @@ from lib.figures.photos import (
     looks,
     mark,
     photo_grid,
-    photo_row,
     pick,
     save_slider,
     worst_best,

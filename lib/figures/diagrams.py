@@ -4,6 +4,7 @@ Called through `lib.figures`. The boxes of a model are read from the model, so t
 differ from what is trained. Axes are in inches, and a figure is as large as what stands on it.
 """
 
+import itertools
 import math
 
 import keras
@@ -27,79 +28,45 @@ GAP = 0.26  # inches between boxes, for the arrow
 LEVEL = 0.12  # inches between arcs
 
 
-def blocks_of(model, image_size=64):
-    """The blocks of a Keras functional model, in the order in which it computes them.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Functional and built. Layers are named `<block>_<part>` (encode1_conv, encode1_norm) and
-        grouped by what is before the first underscore; a nested model is one block.
-    image_size : int
-        Side in pixels to state shapes for, where the model takes any size.
-
-    Returns
-    -------
-    list of dict
-        `name`; `kind`, a key of `KINDS`; `shape`, (H, W, C) or (C,) of the block's last layer;
-        `inputs`, names of the blocks it takes, without the model's own inputs.
-
-    Raises
-    ------
-    ValueError
-        If the model is not functional.
-    """
-    if not hasattr(model, "operations") or not getattr(model, "inputs", None):
-        raise ValueError(f"model: expected a built Keras functional model, got {type(model)}")
-    blocks, block_of, last = {}, {}, {}
-    for operation in model.operations:
-        if type(operation).__name__ == "InputLayer":
-            continue
-        nested = hasattr(operation, "layers")
-        name = operation.name if nested else operation.name.split("_")[0]
-        block_of[id(operation)], last[name] = name, operation
-        block = blocks.setdefault(name, {"name": name, "kind": _kind(operation), "inputs": []})
-        for node in operation._inbound_nodes:
-            for tensor in node.input_tensors:
-                source = block_of.get(id(tensor._keras_history.operation))
-                if source not in (None, name, *block["inputs"]):
-                    block["inputs"].append(source)
-    outputs = [operation._inbound_nodes[-1].output_tensors[-1] for operation in last.values()]
-    photos = [keras.KerasTensor((1, *(n or image_size for n in t.shape[1:]))) for t in model.inputs]
-    shown = keras.Model(model.inputs, outputs)(photos if len(photos) > 1 else photos[0])
-    for block, tensor in zip(blocks.values(), keras.tree.flatten(shown), strict=True):
-        block["shape"] = tuple(tensor.shape[1:])
-    return list(blocks.values())
-
-
 @styled
-def model_diagram(blocks, title=""):
-    """Figures 4 and 5: a model as a chain of boxes, left to right.
+def model_diagram(model, image_size, title):
+    """Figures 4 and 5: a functional keras.Model as a chain of boxes, left to right.
 
-    A box is high as log2 of the side in pixels and wide as log2 of the channels. An arc joins two
-    blocks that do not follow each other. `blocks` are those of `blocks_of`.
+    A box is high as log2 of the side in pixels and wide as log2 of the channels, for photos of
+    `image_size` pixels a side. An arc joins two blocks that do not follow each other. Layers are
+    named `<block>_<part>` (encode1_conv, encode1_norm); a nested model is one block.
     """
+    blocks = _blocks(model, image_size)
     numbers = {block["name"]: number for number, block in enumerate(blocks)}
     links = [(numbers[name], end) for end, block in enumerate(blocks) for name in block["inputs"]]
-    levels = _levels([(start, end) for start, end in links if end - start > 1])
-    widths, tall = [_width(block) for block in blocks], max(_box(block)[1] for block in blocks)
+    arcs = sorted(
+        (link for link in links if link[1] - link[0] > 1), key=lambda arc: arc[1] - arc[0]
+    )
+    for block in blocks:  # inches
+        *sides, channels = block["shape"]
+        block["high"] = 0.22 + 0.15 * math.log2(max(sides, default=1))
+        block["wide"] = 0.1 + 0.055 * math.log2(channels + 1)
+        block["sides"] = "×".join(map(str, block["shape"]))
+        words = 0.085 * len(block["name"]), 0.072 * len(block["sides"])
+        block["space"] = max(block["wide"], *words) + GAP
+    length, tall = sum(b["space"] for b in blocks), max(b["high"] for b in blocks)
     floor = 0.92  # inches below the boxes, for their names and the legend
-    height = floor + tall + 0.2 + LEVEL * max(levels.values(), default=-1) + (0.42 if title else 0)
+    height = floor + tall + 0.2 + LEVEL * (len(arcs) - 1) + 0.42
     kinds = [kind for kind in KINDS if kind in {block["kind"] for block in blocks}]
-    axes = page(0.5 + max(sum(widths), sum(map(_legend_width, kinds))), height)
+    axes = page(0.5 + max(length, sum(map(_legend_width, kinds))), height)
     axes.text(0.2, height - 0.12, title, fontsize=11, fontweight="bold", va="top")
     under, places, left, y = {"ha": "center", "va": "top"}, [], 0.25, floor + tall / 2
-    for block, space in zip(blocks, widths, strict=True):
-        x, (wide, high) = left + space / 2, _box(block)
+    for block in blocks:
+        x, wide, high = left + block["space"] / 2, block["wide"], block["high"]
         places.append((x, y, wide, high))
         axes.add_patch(Rectangle((x - wide / 2, y - high / 2), wide, high, **_fill(block["kind"])))
         axes.text(x, floor - 0.05, block["name"], fontsize=8.5, **under)
-        axes.text(x, floor - 0.22, _sides(block), fontsize=7.5, color="#444444", **under)
-        left += space
+        axes.text(x, floor - 0.22, block["sides"], fontsize=7.5, color="#444444", **under)
+        left += block["space"]
     for start, end in links:
-        if (start, end) in levels:
+        if (start, end) in arcs:
             (x1, _, _, h1), (x2, _, _, h2) = places[start], places[end]
-            roof = floor + tall + 0.08 + LEVEL * levels[start, end]
+            roof = floor + tall + 0.08 + LEVEL * arcs.index((start, end))
             axes.plot([x1, x1, x2], [y + h1 / 2, roof, roof], color=BLUE, linewidth=0.9)
             _arrow(axes, (x2, roof + 0.01), (x2, y + h2 / 2), color=BLUE)
         else:
@@ -121,58 +88,67 @@ def flow_diagram():
     axes.plot([0.1, 9.9], [2.5, 2.5], color="#CCCCCC", linewidth=0.8)
     kinds = ("other", "output", "fusion", "dense", "convolution", "attention")
     white, gray, yellow, amber, blue, red = (KINDS[kind][1] for kind in kinds)
-    train = {
-        "photo": _note(axes, 0.85, 3.6, "colour photo\n(RGB)", white),
-        "split": _note(axes, 2.65, 3.6, "CIELAB,\nscaled", yellow),
-        "gray": _note(axes, 4.5, 4.15, "L: the grey photo", gray),
-        "truth": _note(axes, 4.5, 3.05, "ab: the true colour", amber),
-        "model": _note(axes, 6.5, 4.15, "model", blue),
-        "guess": _note(axes, 8.5, 4.15, "predicted ab", amber),
-        "loss": _note(axes, 8.5, 3.05, "loss: how far\nfrom the truth", red),
+    notes = {
+        "photo": (0.85, 3.6, "colour photo\n(RGB)", white),
+        "split": (2.65, 3.6, "CIELAB,\nscaled", yellow),
+        "L": (4.5, 4.15, "L: the grey photo", gray),
+        "ab": (4.5, 3.05, "ab: the true colour", amber),
+        "model": (6.5, 4.15, "model", blue),
+        "guess": (8.5, 4.15, "predicted ab", amber),
+        "loss": (8.5, 3.05, "loss: how far\nfrom the truth", red),
+        "gray": (0.85, 1.35, "grey photo\n(L)", gray),
+        "trained": (2.75, 1.35, "trained model", blue),
+        "predicted": (4.55, 1.35, "predicted ab", amber),
+        "joined": (6.45, 1.35, "L + ab to RGB,\nclipped to sRGB", yellow),
+        "colored": (8.6, 1.35, "coloured photo", white),
+        "true": (6.45, 0.4, "true photo", white),
+        "measures": (8.6, 0.4, "measures", red),
     }
-    arrows = {"photo": "split", "gray": "model", "model": "guess", "guess": "loss", "truth": "loss"}
-    for start, end in [*arrows.items(), ("split", "gray"), ("split", "truth")]:
-        _join(axes, train[start], train[end])
-    _join(axes, train["loss"], train["model"], color=RED, style="--")
+    places = {name: _note(axes, *note) for name, note in notes.items()}
+    ways = ["photo split L model guess loss", "split ab loss", "true measures"]
+    ways += ["gray trained predicted joined colored measures"]
+    for names in map(str.split, ways):
+        for start, end in itertools.pairwise(names):
+            _join(axes, places[start], places[end])
+    _join(axes, places["loss"], places["model"], color=RED, style="--")
     axes.text(6.75, 3.42, "Adam changes\nthe weights", fontsize=8, color=RED, ha="right")
-    chain = [
-        _note(axes, 0.85, 1.35, "grey photo\n(L)", gray),
-        _note(axes, 2.75, 1.35, "trained model", blue),
-        _note(axes, 4.55, 1.35, "predicted ab", amber),
-        _note(axes, 6.45, 1.35, "L + ab to RGB,\nclipped to sRGB", yellow),
-        _note(axes, 8.6, 1.35, "coloured photo", white),
-        _note(axes, 8.6, 0.4, "measures", red),
-    ]
-    for start, end in zip(chain, chain[1:], strict=False):
-        _join(axes, start, end)
-    _join(axes, _note(axes, 6.45, 0.4, "true photo", white), chain[-1])
-    start, end = [(note[0], note[1] + note[3] / 2) for note in (chain[0], chain[3])]
+    start, end = [(x, y + high / 2) for x, y, _, high in (places["gray"], places["joined"])]
     _arrow(axes, start, end, bend="arc3,rad=-0.12")
     axes.text(3.65, 2.06, "the original L is kept", fontsize=8, ha="center", va="bottom")
     return axes.figure
 
 
-def _kind(operation):
-    if hasattr(operation, "layers"):
-        return "pretrained"
+def _blocks(model, image_size):
+    """The blocks of a functional model, in the order in which it computes them: a list of dicts.
+
+    `name`; `kind`, a key of `KINDS`; `shape`, (H, W, C) or (C,) of the block's last layer;
+    `inputs`, names of the blocks it takes, without the model's own inputs.
+    """
+    blocks, block_of, last = {}, {}, {}
+    for operation in model.operations:
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        nested = hasattr(operation, "layers")
+        name = operation.name if nested else operation.name.split("_")[0]
+        block_of[id(operation)], last[name] = name, operation
+        kind = "pretrained" if nested else _kind(name)
+        block = blocks.setdefault(name, {"name": name, "kind": kind, "inputs": []})
+        for node in operation._inbound_nodes:
+            for tensor in node.input_tensors:
+                source = block_of.get(id(tensor._keras_history.operation))
+                if source not in (None, name, *block["inputs"]):
+                    block["inputs"].append(source)
+    outputs = [operation._inbound_nodes[-1].output_tensors[-1] for operation in last.values()]
+    photos = [keras.KerasTensor((1, *(n or image_size for n in t.shape[1:]))) for t in model.inputs]
+    shown = keras.Model(model.inputs, outputs)(photos)
+    for block, tensor in zip(blocks.values(), keras.tree.flatten(shown), strict=True):
+        block["shape"] = tuple(tensor.shape[1:])
+    return list(blocks.values())
+
+
+def _kind(name):
     begins = {kind: tuple(words.split()) for kind, (_, _, _, words) in KINDS.items()}
-    return next((k for k, words in begins.items() if operation.name.startswith(words)), "other")
-
-
-def _box(block):
-    """Width and height of a box in inches."""
-    *sides, channels = block["shape"]
-    return 0.1 + 0.055 * math.log2(channels + 1), 0.22 + 0.15 * math.log2(max(sides, default=1))
-
-
-def _width(block):
-    """Inches that a box takes with its words and the gap to the next."""
-    words = 0.085 * len(block["name"]), 0.072 * len(_sides(block))
-    return max(_box(block)[0], *words) + GAP
-
-
-def _sides(block):
-    return "×".join(str(side) for side in block["shape"])
+    return next((kind for kind, words in begins.items() if name.startswith(words)), "other")
 
 
 def _legend_width(kind):
@@ -181,15 +157,6 @@ def _legend_width(kind):
 
 def _fill(kind):
     return {"facecolor": KINDS[kind][1], "edgecolor": INK, "hatch": KINDS[kind][2]}
-
-
-def _levels(arcs):
-    """Which level above the boxes each arc takes, so that no two run on top of each other."""
-    levels = {}
-    for low, high in sorted(arcs, key=lambda arc: arc[1] - arc[0]):
-        over = {level for (start, end), level in levels.items() if low < end and high > start}
-        levels[low, high] = min(set(range(len(arcs))) - over)
-    return levels
 
 
 def _arrow(axes, start, end, color=INK, style="-", bend="arc3"):

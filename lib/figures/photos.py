@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.patches import Rectangle
 from PIL import Image, PngImagePlugin
 from scipy import ndimage
 
@@ -20,7 +19,7 @@ from lib.files import replacing
 AB_LIMIT = 60.0  # CIELAB units at the ends of the maps of a and b: few photos go beyond
 SHOWN_L = 65.0  # L at which a and b are shown alone
 SLIDER_SIDE = 320  # pixels, longest side of a slider's photos
-LOOKS = 8  # steps of NoGAN's joint phase that are shown
+LOOKS = 8  # steps of NoGAN's joint phase that are shown, and the one that is kept
 PICKED = 2  # photos that are shown of the best, of the median, and of the worst
 SIDE = 240  # pixels, least longer side of a photo with scribbles drawn on it
 DOT = 0.022  # radius of a scribble of one pixel, as a share of the longer side
@@ -33,33 +32,27 @@ def save_slider(folder, photo, model, gray, colored, group="slider"):
 
     `folder` is results/<study>/figures; `photo` a file name, `model` a row name; `gray` and
     `colored` one photo each; `group` is "slider", for the photos of the grid, or "failures".
-    Photos of more than 320 pixels a side are made smaller. Returns the two paths,
-    <group>/<photo>-before.png and <group>/<photo>-after-<model>.png.
+    Photos of more than 320 pixels a side are made smaller. They are <group>/<photo>-before.png and
+    <group>/<photo>-after-<model>.png.
     """
-    stem, paths = Path(photo).stem, []
-    before = f"{stem}-before.png", gray, "in grey"
-    after = f"{stem}-after-{model}.png", colored, f"coloured by {label(model)}"
-    for name, image, words in (before, after):
-        rgb = _rgb(image, "gray and colored")
+    stem = Path(photo).stem
+    after = f"after-{model}", colored, f"coloured by {label(model)}"
+    for name, image, words in (("before", gray, "in grey"), after):
+        rgb = _rgb(image)
         rgb = rgb if rgb.dtype == np.uint8 else np.rint(rgb * 255).astype(np.uint8)
         picture, chunks = Image.fromarray(rgb), PngImagePlugin.PngInfo()
         picture.thumbnail((SLIDER_SIDE, SLIDER_SIDE))
         chunks.add_text("Description", readable(f"{stem} {words}"))
-        paths.append(Path(folder) / group / name)
-        with replacing(paths[-1]) as temporary:
+        with replacing(Path(folder) / group / f"{stem}-{name}.png") as temporary:
             picture.save(temporary, "PNG", pnginfo=chunks, optimize=True)
-    return paths
 
 
 @styled
 def gray_sample(lightness):
     """Figure 1: one grey photo, `lightness` (H, W) or (H, W, 1) in 0..100, with its scale."""
-    lightness = np.asarray(lightness, np.float32)
-    if lightness.ndim not in (2, 3) or (lightness.ndim == 3 and lightness.shape[-1] != 1):
-        raise ValueError(f"lightness: expected (H, W) or (H, W, 1), got {lightness.shape}")
     figure = blank(4.6, 3.8)
     axes = figure.add_subplot()
-    axes.imshow(lightness.reshape(lightness.shape[:2]), cmap="gray", vmin=0, vmax=100)
+    axes.imshow(lightness, cmap="gray", vmin=0, vmax=100)
     axes.set_axis_off()
     bar = figure.colorbar(axes.images[0], ax=axes, shrink=0.85, ticks=[0, 25, 50, 75, 100])
     bar.set_label("lightness L (CIELAB, 0 to 100)")
@@ -73,16 +66,8 @@ def photo_grid(rgb, titles=None, columns=6):
     `rgb` is a sequence of photos, which may differ in size; `titles` are one a photo, and long ones
     are broken into lines.
     """
-    photos = _photos(rgb, "rgb")
-    _check_captions(titles, len(photos))
-    starts = range(0, len(photos), columns)
-    under = titles and [titles[start : start + columns] for start in starts]
-    return _montage([photos[start : start + columns] for start in starts], under=under)
-
-
-def photo_row(rgb, captions=None):
-    """One row of photos with captions beneath; arguments as for `photo_grid`."""
-    return photo_grid(rgb, captions, columns=len(rgb))
+    parts = [slice(start, start + columns) for start in range(0, len(rgb), columns)]
+    return _montage([rgb[part] for part in parts], under=titles and [titles[p] for p in parts])
 
 
 @styled
@@ -94,12 +79,8 @@ def colorization_grid(gray, truth, predictions, captions=None):
     """
     rows = {"Grey input": gray, "Truth": truth}
     rows |= {label(name): rgb for name, rgb in predictions.items()}
-    photos = [_photos(images, name) for name, images in rows.items()]
-    for name, images in zip(rows, photos, strict=True):
-        if len(images) != len(photos[0]):
-            raise ValueError(f"{name}: expected {len(photos[0])} photos, got {len(images)}")
-    _check_captions(captions, len(photos[0]))
-    return _montage(photos, left=list(rows), under=[None] * (len(rows) - 1) + [captions])
+    under = [None] * (len(rows) - 1) + [captions]
+    return _montage(list(rows.values()), left=list(rows), under=under)
 
 
 def pick(values):
@@ -117,19 +98,13 @@ def pick(values):
 
 @styled
 def worst_best(truth, predicted, values):
-    """Best, median and worst photos of one model, chosen by `pick` and not by taste.
+    """The photos of one model that `pick` has chosen, in its order.
 
     `truth` and `predicted` are arrays (N, H, W, 3), `values` (N,) their RMSE of ab.
     """
-    if not len(truth) == len(predicted) == len(values) or len(values) < 3:
-        sizes = (len(truth), len(predicted), len(values))
-        raise ValueError(f"values: expected as many as photos, and 3 or more, got {sizes}")
-    groups = pick(values)
-    rows = np.concatenate(list(groups.values()))
-    photos = [_photos([images[row] for row in rows], "photos") for images in (truth, predicted)]
-    above = [name for name, group in groups.items() for _ in group]
-    under = [None, [f"RMSE of ab {values[row]:.1f}" for row in rows]]
-    return _montage(photos, left=["Truth", "Predicted"], above=above, under=under)
+    above = np.repeat(["best", "median", "worst"], len(values) // 3).tolist()
+    under = [None, [f"RMSE of ab {value:.1f}" for value in values]]
+    return _montage([truth, predicted], left=["Truth", "Predicted"], above=above, under=under)
 
 
 @styled
@@ -139,26 +114,19 @@ def looks(rows, steps, chosen):
     `rows` has a strip of photos side by side, (H, W, 3), for each of `steps`; `chosen` is the step
     that the rule keeps, one of them.
     """
-    strips = _photos(rows, "rows")
-    if len(strips) != len(steps) or chosen not in steps:
-        raise ValueError(f"steps: expected {len(strips)}, {chosen} among them, got {steps}")
-    wide, left = WIDTH - 1.75, 1.65
-    high = wide * strips[0].shape[0] / strips[0].shape[1]
-    picked = _evenly(len(steps), list(steps).index(chosen))
-    height = len(picked) * (high + 0.14) + 0.1
-    axes = page(WIDTH, height)
-    for number, place in enumerate(picked):
-        y, step = height + 0.04 - (number + 1) * (high + 0.14), steps[place]
-        kept = step == chosen
-        _show(axes, strips[place], left, y, wide, high)
-        words = f"step {step:,}" + ("\nkept by\nthe rule  ►" if kept else "")
-        words += "\nthe start" if step == 0 else ""
-        weight = "bold" if kept else "normal"
-        axes.text(left - 0.12, y + high / 2, words, ha="right", va="center", fontweight=weight)
-        if kept:
-            frame = {"fc": "none", "ec": INK, "lw": 3, "clip_on": False}
-            axes.add_patch(Rectangle((left - 0.03, y - 0.03), wide + 0.06, high + 0.06, **frame))
-    return axes.figure
+    evenly = np.linspace(0, len(steps) - 1, min(len(steps), LOOKS)).round().astype(int)
+    picked = sorted({*evenly, steps.index(chosen)})
+    high = (WIDTH - 1.75) * rows[0].shape[0] / rows[0].shape[1]
+    figure = blank(WIDTH, len(picked) * (high + 0.14) + 0.1)
+    for axes, place in zip(figure.subplots(len(picked), squeeze=False).flat, picked, strict=True):
+        axes.imshow(rows[place])
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(visible=steps[place] == chosen, edgecolor=INK, linewidth=3)
+        words = f"step {steps[place]:,}" + "\nkept by\nthe rule  ►" * (steps[place] == chosen)
+        words += "\nthe start" * (steps[place] == 0)
+        weight = "bold" if steps[place] == chosen else "normal"
+        axes.set_ylabel(words, rotation=0, ha="right", va="center", fontweight=weight)
+    return figure
 
 
 @styled
@@ -168,20 +136,19 @@ def lab_channels(rgb):
     Above: L, a and b as numbers; a from green to red, b from blue to yellow, with the same limits
     for every photo. Below: each channel alone as the colour that it stands for, a and b at L = 65.
     """
-    values = lab.rgb_to_lab(_rgb(rgb, "rgb"))
+    values = lab.rgb_to_lab(_rgb(rgb))
     figure = blank(WIDTH, 4.4)
     panels = figure.subplots(2, 4)
-    limits = {"vmin": -AB_LIMIT, "vmax": AB_LIMIT}
-    maps = [("L, lightness", "gray", {"vmin": 0, "vmax": 100}, "neither")]
-    maps += [("a, green to red", GREEN_RED, limits, "both")]
-    maps += [("b, blue to yellow", BLUE_YELLOW, limits, "both")]
+    maps = [("L, lightness", "gray", (0, 100), "neither")]
+    maps += [("a, green to red", GREEN_RED, (-AB_LIMIT, AB_LIMIT), "both")]
+    maps += [("b, blue to yellow", BLUE_YELLOW, (-AB_LIMIT, AB_LIMIT), "both")]
     for channel, (title, colors, ends, extend) in enumerate(maps):
         axes = panels[0, channel + 1]
-        shown = axes.imshow(values[..., channel], cmap=colors, **ends)
+        shown = axes.imshow(values[..., channel], cmap=colors, clim=ends)
         axes.set_title(title)
         bar = figure.colorbar(shown, ax=axes, location="bottom", extend=extend, aspect=18)
         bar.set_label("CIELAB units")
-    panels[0, 0].imshow(_rgb(rgb, "rgb"))
+    panels[0, 0].imshow(_rgb(rgb))
     panels[0, 0].set_title("photo")
     alone = {"a and b at L = 65": [0, 1, 1], "L alone": [1, 0, 0]}
     alone |= {"a alone, L = 65": [0, 1, 0], "b alone, L = 65": [0, 0, 1]}
@@ -201,12 +168,8 @@ def mark(lightness, given, ab):
     Of L (H, W, 1), `given` (H, W) of bool, and `ab` (H, W, 2) in CIELAB units, which is shown at
     L = 65: (kH, kW, 3), float32 in [0, 1], with the least k for 240 pixels on the longer side.
     """
-    lightness, given = np.asarray(lightness), np.asarray(given)
-    if lightness.ndim != 3 or given.shape != lightness.shape[:2]:
-        shapes = f"{lightness.shape} and {given.shape}"
-        raise ValueError(f"lightness, given: expected (H, W, 1) and (H, W), got {shapes}")
     times = -(-SIDE // max(given.shape))
-    photo = _rgb(lightness, "lightness").repeat(times, axis=0).repeat(times, axis=1)
+    photo = _rgb(lightness).repeat(times, axis=0).repeat(times, axis=1)
     if not given.any():
         return photo
     colors = np.concatenate([np.full((*given.shape, 1), SHOWN_L), np.asarray(ab)], axis=-1)
@@ -237,10 +200,11 @@ def _montage(rows, left=None, above=None, under=None):
     y = height - top
     for number, (photos, captions) in enumerate(zip(rows, wrapped, strict=True)):
         y -= side
-        for column, photo in enumerate(photos):
+        for column, photo in enumerate(map(_rgb, photos)):
             high, wide = 0.95 * side * np.array(photo.shape[:2]) / max(photo.shape[:2])
             x = x0 + column * side + (side - wide) / 2
-            _show(axes, photo, x, y + 0.03 * side + (0.97 * side - high) / 2, wide, high)
+            z = y + 0.03 * side + (0.97 * side - high) / 2
+            axes.imshow(photo, extent=(x, x + wide, z, z + high), aspect="auto")
         for column, words in enumerate(captions):
             place = x0 + (column + 0.5) * side, y
             axes.text(*place, words, ha="center", va="top", fontsize=7.5)
@@ -251,44 +215,15 @@ def _montage(rows, left=None, above=None, under=None):
     return axes.figure
 
 
-def _show(axes, photo, x, y, width, height):
-    axes.imshow(photo, extent=(x, x + width, y, y + height), aspect="auto")
-
-
-def _photos(images, name):
-    photos = [_rgb(image, name) for image in images]
-    if not photos:
-        raise ValueError(f"{name}: expected at least one photo, got none")
-    return photos
-
-
-def _rgb(image, name):
+def _rgb(image):
     """One photo as RGB, uint8 or float in [0, 1]; lightness 0..100 becomes the grey of that L."""
     image = np.asarray(image)
-    if image.ndim == 2 or (image.ndim == 3 and image.shape[-1] == 1):
-        lightness = image.reshape(*image.shape[:2], 1)
-        return lab.lab_to_rgb(lightness * np.float32([1, 0, 0]))
-    if image.ndim != 3 or image.shape[-1] != 3:
-        expected = "photos (H, W, 3) or lightness (H, W, 1)"
-        raise ValueError(f"{name}: expected {expected}, got {image.shape}")
+    if image.ndim == 2 or image.shape[-1] == 1:
+        return lab.lab_to_rgb(image.reshape(*image.shape[:2], 1) * np.float32([1, 0, 0]))
     return image if image.dtype == np.uint8 else np.clip(image, 0, 1).astype(np.float32)
-
-
-def _check_captions(captions, count):
-    if captions is not None and len(captions) != count:
-        raise ValueError(f"captions: expected {count}, one a photo, got {len(captions)}")
 
 
 def _wrap(text, inches, letter=0.062):
     """Text broken into lines of that width; `letter` is the width of one, at 7.5 points."""
     width = max(8, int(inches / letter))
-    lines = [textwrap.wrap(line, width) for line in readable(text).split("\n")]
-    return "\n".join(part for line in lines for part in line)
-
-
-def _evenly(count, chosen):
-    """At most `LOOKS` of `count` row numbers: the first, the last, `chosen`, the rest evenly."""
-    picked = {round(n) for n in np.linspace(0, count - 1, min(count, LOOKS))}
-    if chosen not in picked:  # takes the place of its neighbour
-        picked.remove(min(picked - {0, count - 1}, key=lambda number: abs(number - chosen)))
-    return sorted(picked | {chosen})
+    return "\n".join(textwrap.fill(line, width) for line in readable(text).split("\n"))

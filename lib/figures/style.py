@@ -8,7 +8,6 @@ Reference: Okabe, Ito (2008), Color universal design.
 
 import functools
 import io
-from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -21,16 +20,15 @@ WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
 BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
 BLUE, RED, PINK = "#0072B2", "#D55E00", "#CC79A7"
-GROUPS = {  # group of rows of a table: (label, colour, marker)
-    "baseline": ("baselines", GRAY, "s"),
-    "classical": ("classical", PINK, "P"),
-    "hint": ("given true colours", ORANGE, "X"),
-    "oracle": ("for reference", GREEN, "D"),
-    "network": ("networks", BLUE, "o"),
-    "nogan": ("GAN", RED, "^"),
-    "other": ("other", BLACK, "v"),
+GROUPS = {  # group of rows of a table: (label, colour, marker, line style and width in the ranks)
+    "baseline": ("baselines", GRAY, "s", "-", 1.2),
+    "classical": ("classical", PINK, "P", ":", 1.8),
+    "hint": ("given true colours", ORANGE, "X", (0, (1, 3)), 1.8),
+    "oracle": ("for reference", GREEN, "D", "--", 1.2),
+    "network": ("networks", BLUE, "o", "-", 1.5),
+    "nogan": ("GAN", RED, "^", (0, (4, 1)), 1.5),
+    "other": ("other", BLACK, "v", "-", 1.5),
 }
-NETWORKS = tuple(models.NETWORKS)
 ROWS = {  # row of a table, in the order of every table and chart: (label, group)
     "gray": ("No colour", "baseline"),
     "mean_ab": ("Mean colour", "baseline"),
@@ -57,8 +55,6 @@ LINES = {  # line of a model in curves: (colour, line style, marker)
     "gan": (BLACK, "-", "P"),
 }
 STYLE = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
     "font.size": 9.0,
     "text.parse_math": False,  # a dollar in the name of a photo is a dollar
     "axes.titlesize": 10.0,
@@ -80,8 +76,6 @@ STYLE = {
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
     "figure.dpi": DPI,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
     "image.interpolation": "nearest",  # a pixel of a small photo stays a square
 }
 
@@ -127,19 +121,15 @@ def save(figure, path, alt):
     """Write a figure as PNG, whole or not at all.
 
     `path` ends in .png, and its folder is made. `alt` says what the figure shows, for who cannot
-    see it: it is kept in the PNG's text chunk "Description", and ValueError raised if it is empty.
-    Returns the path.
+    see it: it is kept in the PNG's text chunk "Description".
     """
-    if not str(alt or "").strip():
-        raise ValueError("alt: expected words for who cannot see the figure, got none")
     with replacing(path) as temporary:
-        _write(figure, temporary, Description=readable(alt).strip())
-    return Path(path)
+        _write(figure, temporary, Description=readable(alt))
 
 
 def readable(text):
     """`text` with "?" for what is no character: bytes of a file's name in no known encoding."""
-    return str(text or "").encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()
 
 
 def _write(figure, target, **metadata):
@@ -154,7 +144,7 @@ def label(model):
 
 
 def group(model):
-    """Label, colour and marker of a row's group."""
+    """A row's group: label, colour, marker, line style and line width."""
     return GROUPS[ROWS.get(model, (model, "other"))[1]]
 
 

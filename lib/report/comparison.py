@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.figures.style import in_order, label
-from lib.report import findings, html_page, results, verdicts
+from lib.report import findings, page, results, verdicts
 from lib.report.number_format import interval
 
 FIGURES = {  # file: words of a figure that is shown of every study
@@ -37,28 +37,24 @@ def build(folders):
     studies = {name: results.read(folder) for name, folder in folders.items()}
     photos = {name: _photos(study) for name, study in studies.items()}
     about = {name: results.tested_on(study) for name, study in studies.items()}
-    found = {name: html_page.pictures(folder / "figures") for name, folder in folders.items()}
+    found = {name: page.pictures(folder / "figures") for name, folder in folders.items()}
     sections = [
-        (stem, words, shown)
+        (stem, words, [(p[stem], f"{n}: {about[n]}.") for n, p in found.items() if stem in p])
         for stem, words in FIGURES.items()
-        if (shown := [(p[stem], f"{n}: {about[n]}.") for n, p in found.items() if stem in p])
     ]
     values = {
         "names": names,
         "about": about,
         "strangers": [n for n in names[1:] if not photos[n] or photos[n] != photos[names[0]]],
-        "answers": [
-            (name, findings.headline(study), findings.answer(study)[0])
-            for name, study in studies.items()
-        ],
-        "sides": _sides(studies),
+        "answers": [(n, findings.headline(s), findings.answer(s)[0]) for n, s in studies.items()],
+        "sides": _sides(studies.values()),
         "verdicts": verdicts.VERDICTS,
         "differences": _differences(studies),
-        "tables": _tables(studies),
-        "sections": sections,
+        "tables": _tables([study.table for study in studies.values()]),
+        "sections": [section for section in sections if section[-1]],
     }
     path = folders[names[0]].parent / f"comparison-{'-'.join(names)[:LONGEST]}.html"
-    return html_page.write_page("comparison.html.j2", values, path)
+    return page.write_page("comparison.html.j2", values, path)
 
 
 def _photos(study):
@@ -69,12 +65,9 @@ def _photos(study):
 
 def _sides(studies):
     """NoGAN against the CNN in each study by itself: rows of (measure, a Comparison a study)."""
-    tables = [{row.measure: row for row in verdicts.compare(one)} for one in studies.values()]
-    return [
-        (verdicts.MEASURES[measure][0], [table.get(measure) for table in tables])
-        for measure in verdicts.CHIEF
-        if any(measure in table for table in tables)
-    ]
+    found = [{row.measure: row for row in verdicts.compare(study)} for study in studies]
+    rows = [(measure, [rows.get(measure) for rows in found]) for measure in verdicts.CHIEF]
+    return [(verdicts.MEASURES[measure][0], cells) for measure, cells in rows if any(cells)]
 
 
 def _differences(studies):
@@ -95,21 +88,13 @@ def _made_from(study):
     return {key: WITHOUT if value in (None, "") else str(value) for key, value in found.items()}
 
 
-def _tables(studies):
+def _tables(tables):
     """For each measure that a study has: name, unit, better, rows of (label, a text a study)."""
-    tables, found = [study.table for study in studies.values()], []
+    found = []
     for measure in verdicts.CHIEF:
-        having = [set(table.index) if measure in table else set() for table in tables]
-        rows = [
-            (
-                label(model),
-                [
-                    interval(table, model, measure) if model in models else WITHOUT
-                    for table, models in zip(tables, having, strict=True)
-                ],
-            )
-            for model in in_order(set().union(*having))
-            if model != "truth" or measure == "kid"
-        ]
+        models = {model for table in tables if measure in table for model in table.index}
+        models -= {"truth"} if measure != "kid" else set()
+        texts = {m: [interval(table, m, measure) for table in tables] for m in in_order(models)}
+        rows = [(label(model), row) for model, row in texts.items()]
         found += [(*verdicts.MEASURES[measure], rows)] * bool(rows)
     return found

@@ -6,7 +6,7 @@ difference.
 
 import collections
 
-from lib.figures.color_charts import SIMPLE
+from lib.figures.charts import SIMPLE
 from lib.figures.style import label
 from lib.models import NETWORKS
 from lib.report.number_format import interval, listed, number
@@ -47,16 +47,24 @@ def headline(study):
 
 def answer(study):
     """The answer to the paper's question, a list of texts: what it comes to, and the claim."""
-    rows = {row.measure: row for row in compare(study)}
-    if "rmse_ab" not in rows:
+    rows = compare(study)
+    if not rows:
         return ["This study cannot answer: it has no NoGAN and CNN, measured on the same photos."]
-    return [_lead(rows.values()), _claim(rows["rmse_ab"], study.photos)]
+    rmse = next(row for row in rows if row.measure == "rmse_ab")
+    words = {"better": "holds here", "worse": "does not hold here", "open": "is not confirmed here"}
+    where = f"on {study.photos:,} test photos, " if study.photos else ""
+    claim = (
+        f"The paper’s claim, that the GAN has the lower error, {words[rmse.verdict]}: {where}"
+        f"{rmse.label} is {rmse.model} against {rmse.reference} {rmse.unit} (difference "
+        f"{rmse.difference})."
+    )
+    return [_lead(rows), claim]
 
 
 def _lead(rows):
     """What the comparison comes to, in words of everyday."""
     said = collections.defaultdict(list)
-    for noun, (names, better, worse) in ASPECTS.items():
+    for noun, (names, *words) in ASPECTS.items():
         found = [row.verdict for row in rows if row.measure in names]
         kinds = set(found) - {"open"}
         if len(kinds) == 2:
@@ -65,7 +73,7 @@ def _lead(rows):
             (kind,) = kinds
             count = found.count(kind)
             part = f" (by {count} of {len(found)} measures)" if count < len(found) else ""
-            said[kind].append(f"{better if kind == 'better' else worse}{part}")
+            said[kind].append(f"{words[kind == 'worse']}{part}")
         elif found:
             said["open"].append(noun)
     sides = [listed(said[kind]) for kind in ("better", "worse") if said[kind]]
@@ -77,25 +85,11 @@ def _lead(rows):
     return " ".join(sentences)
 
 
-def _claim(rmse, photos):
-    """Whether the paper's claim, a lower RMSE, holds."""
-    words = {"better": "holds here", "worse": "does not hold here", "open": "is not confirmed here"}
-    where = f"on {photos:,} test photos, " if photos else ""
-    return (
-        f"The paper’s claim, that the GAN has the lower error, {words[rmse.verdict]}: {where}"
-        f"{rmse.label} is {rmse.model} against {rmse.reference} {rmse.unit} (difference "
-        f"{rmse.difference})."
-    )
-
-
 def warnings(study):
     """What a reader must know before the numbers; the same words of several networks once."""
-    same, data = collections.defaultdict(list), study.data.get("fingerprint")
+    same = collections.defaultdict(list)
     for name, params in study.params.items():
-        texts = list(params.get("warnings") or [])
-        if data and params.get("data", data) != data:
-            texts.append("trained on other photos than those that data.json names.")
-        for text in texts:
+        for text in params.get("warnings") or []:
             same[text].append(label(name))
     found = [f"{listed(names)}: {text}" for text, names in same.items()]
     found += study.facts.get("warnings") or []
@@ -116,9 +110,15 @@ def observations(study):
     """What else the numbers show: a list of sentences."""
     table, seen = study.table, []
     networks = [row for row in NETWORKS if row in table.index]
-    if "rmse_ab" in table and networks:
-        seen += _against_baselines(study, networks) + _against_oracle(table, networks)
-        seen += _color(table, networks) if truth(table) else []
+    if networks:
+        seen += [_against_baselines(study, networks), *_against_oracle(table, networks)]
+    if networks and truth(table):
+        exact = table.loc[networks, "rmse_ab"].idxmin()
+        vivid = (table.loc[networks, "colorfulness"] - truth(table)).abs().idxmin()
+        end = "and is nearest to the truth in colorfulness, too"
+        if exact != vivid:
+            end = f"but {label(vivid)} is nearest to the truth in colorfulness"
+        seen.append(f"{label(exact)} has the least RMSE of ab among the networks, {end}.")
     rows = {row.measure: row for row in compare(study, "gan", "generator")}
     if {"rmse_ab", "colorfulness"} <= set(rows):
         rmse, color = rows["rmse_ab"], rows["colorfulness"]
@@ -130,7 +130,7 @@ def observations(study):
     if study.joint is not None:
         seen += _saturated(study.joint)
     for model, history in study.histories.items():
-        best = int(history["val_loss"].argmin()) if "val_loss" in history else len(history) - 1
+        best = int(history["val_loss"].argmin())
         if best + 1 < 0.7 * len(history):
             seen.append(
                 f"{label(model)}: the validation loss was lowest at epoch {best + 1} of "
@@ -141,10 +141,7 @@ def observations(study):
 
 def _against_baselines(study, networks):
     """Which networks have less error than the best simple baseline."""
-    there = [row for row in SIMPLE if row in study.table.index]
-    if not there:
-        return ["The table has no baselines: the errors cannot be judged."]
-    simple = study.table.loc[there, "rmse_ab"].idxmin()
+    simple = study.table["rmse_ab"].filter(SIMPLE).idxmin()
     groups = {"beaten": [], "not clearly beaten": [], "not even reached": []}
     for model in networks:
         _, low, high = paired(study, "rmse_ab", model, simple) or (0, 0, 0)
@@ -156,7 +153,7 @@ def _against_baselines(study, networks):
         if names
     ]
     words = f"{label(simple).lower()}, {interval(study.table, simple, 'rmse_ab')}"
-    return [f"By RMSE of ab, the best simple baseline ({words}) is {'; '.join(parts)}."]
+    return f"By RMSE of ab, the best simple baseline ({words}) is {'; '.join(parts)}."
 
 
 def _against_oracle(table, networks):
@@ -177,26 +174,14 @@ def _against_oracle(table, networks):
     ]
 
 
-def _color(table, networks):
-    """Whether the network with the least error is also the truest in its amount of colour."""
-    exact = table.loc[networks, "rmse_ab"].idxmin()
-    vivid = (table.loc[networks, "colorfulness"] - truth(table)).abs().idxmin()
-    end = "and is nearest to the truth in colorfulness, too"
-    if exact != vivid:
-        end = f"but {label(vivid)} is nearest to the truth in colorfulness"
-    return [f"{label(exact)} has the least RMSE of ab among the networks, {end}."]
-
-
 def _saturated(joint):
     """What of NoGAN's colour is not the critic's work."""
-    kept = joint[joint["chosen"]]
-    factor = kept.get("saturation", kept["chosen"].astype(float))
-    if not (factor > 1).any():
+    first, kept = joint.iloc[0], joint[joint["chosen"]].iloc[-1]
+    if kept.saturation == 1:
         return []
-    ratios = joint.colorfulness_ratio.iloc[0], kept.colorfulness_ratio.item()
-    before, after = (f"{100 * ratio:.0f}\u00a0%" for ratio in ratios)
+    before, after = (f"{100 * row.colorfulness_ratio:.0f}\u00a0%" for row in (first, kept))
     return [
         "On validation photos, adversarial training brought the generator’s colorfulness from "
         f"{before} to {after} of the truth’s. What NoGAN has beyond that, no critic taught it: its "
-        f"ab is multiplied by {factor.item():.2f} in the end (GAN_SATURATE)."
+        f"ab is multiplied by {kept.saturation:.2f} in the end (GAN_SATURATE)."
     ]

@@ -1,7 +1,7 @@
 """Numbers as a page writes them: a mean with its interval, a difference, and how many digits.
 
-A `table` has one row a model; a measure `m` has the columns `m`, its mean, and where it is known
-`m_low` and `m_high`, its 95 % interval.
+A `table` has one row a model; a measure `m` has the columns `m`, its mean, and `m_low` and
+`m_high`, its 95 % interval.
 """
 
 import math
@@ -10,14 +10,12 @@ import numpy as np
 
 
 def interval(table, row, measure):
-    """Mean and 95 % interval as text: 12.3 [11.9, 12.7]."""
-    value, digits = table.loc[row, measure], places(table, measure)
-    if not np.isfinite(value):
+    """Mean and 95 % interval as text: 12.3 [11.9, 12.7]; – where the table has no such mean."""
+    if measure not in table or row not in table.index or not np.isfinite(table.loc[row, measure]):
         return "–"
-    ends = [table.loc[row].get(f"{measure}_{end}", math.nan) for end in ("low", "high")]
-    if not np.isfinite(ends).all():
-        return number(value, digits)
-    return f"{number(value, digits)} [{number(ends[0], digits)}, {number(ends[1], digits)}]"
+    digits, ends = places(table, measure), ("", "_low", "_high")
+    value, low, high = (number(table.loc[row, f"{measure}{end}"], digits) for end in ends)
+    return f"{value} [{low}, {high}]"
 
 
 def difference(value, low, high):
@@ -31,9 +29,7 @@ def difference(value, low, high):
 
 def places(table, measure):
     """Decimals worth printing: as many as half the width of a usual interval has."""
-    widths = np.zeros(1)
-    if {f"{measure}_low", f"{measure}_high"} <= set(table):
-        widths = (table[f"{measure}_high"] - table[f"{measure}_low"]).to_numpy(float) / 2
+    widths = (table[f"{measure}_high"] - table[f"{measure}_low"]).to_numpy(float) / 2
     widths = widths[widths > 0]
     if not len(widths):
         return 1 if table[measure].abs().max() >= 10 else 3

@@ -56,22 +56,22 @@ def read(folder):
     path = folder / "summary.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: run notebook 07 of this study first")
-    summary, run = _csv(path, {"model"}), read_json(folder / "run.json")
-    if summary is None or summary.empty or summary["model"].duplicated().any():
+    summary, run = _csv(path), read_json(folder / "run.json")
+    if summary is None or "model" not in summary or summary["model"].duplicated().any():
         raise ValueError(f"{path}: expected a table with a column model, and one row a model")
     table = summary.set_index("model")
     params = {name: read_json(place / "params.json") for name, place in _places(folder).items()}
     return Study(
         table=table.loc[in_order(table.index)],
         name=run.get("study", folder.name),
-        metrics=_csv(folder / "metrics.csv", {"photo", "model"}),
-        seeds=_csv(folder / "seeds.csv", {"model", "measure", "seeds", "mean", "sd"}),
+        metrics=_csv(folder / "metrics.csv"),
+        seeds=_csv(folder / "seeds.csv"),
         facts=read_json(folder / "summary.json"),
         run=run,
         data=read_json(folder / "data.json"),
         params={name: values for name, values in params.items() if values},
         histories=histories(folder),
-        joint=_csv(folder / "gan" / "nogan.csv", {"step", "colorfulness_ratio", "chosen"}),
+        joint=_csv(folder / "gan" / "nogan.csv"),
     )
 
 
@@ -80,13 +80,12 @@ def histories(folder):
 
     A generator that was fine-tuned begins with the epochs in which its encoder was frozen.
     """
-    folder = Path(folder)
-    found = {name: _csv(at / "history.csv", {"epoch"}) for name, at in _places(folder).items()}
-    frozen = _csv(folder / "generator_frozen" / "history.csv", {"epoch"})
+    found = {name: _csv(at / "history.csv") for name, at in _places(Path(folder)).items()}
+    frozen = _csv(Path(folder) / "generator_frozen" / "history.csv")
     if frozen is not None and found["generator"] is not None:
         whole = pd.concat([frozen, found["generator"]], ignore_index=True)
         found["generator"] = whole.assign(epoch=range(1, len(whole) + 1))
-    return {name: table for name, table in found.items() if table is not None and len(table)}
+    return {name: table for name, table in found.items() if table is not None and "epoch" in table}
 
 
 def tested_on(study):
@@ -103,18 +102,17 @@ def commands(run, name):
     What the study has otherwise than its profile is given by --set, unless the profile is not
     there, or is one of several studies.
     """
-    profile = str(run.get("profile") or name)
-    words = ["python", "-m", "lib.study", profile]
+    profile, values = str(run.get("profile") or name), run.get("parameters") or {}
     path = PROFILES / f"{profile}.yaml"
-    given = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
-    if given and "VARIANTS" not in given:
-        values = run.get("parameters") or {}
+    given = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {"VARIANTS": None}
+    changed = {}
+    if "VARIANTS" not in given:
         changed = {k: values[k] for k, v in given.items() if k in values and values[k] != v}
         changed |= {"SEEDS": run["seeds"]} if run.get("seeds") else {}
-        words += ["--set"] * bool(changed)
-        texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in changed.items()}
-        words += [f"{key}={text}" for key, text in texts.items()]
-    return [shlex.join(words), shlex.join(["python", "-m", "lib.study", "report", name])]
+    texts = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in changed.items()]
+    study = ["python", "-m", "lib.study"]
+    again = [*study, profile, *["--set"] * bool(texts), *texts]
+    return [shlex.join(again), shlex.join([*study, "report", name])]
 
 
 def _places(folder):
@@ -124,10 +122,10 @@ def _places(folder):
     return {name: folder / name for name in NETWORKS} | {"critic": critic}
 
 
-def _csv(path, columns):
-    """A table with these columns, or None where there is none."""
+def _csv(path):
+    """A table with rows, or None where there is none."""
     try:
         table = pd.read_csv(path)
     except (FileNotFoundError, ValueError):  # the latter: empty, or no text
         return None
-    return table if columns <= set(table) else None
+    return None if table.empty else table

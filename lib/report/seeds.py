@@ -3,10 +3,8 @@
 Intervals over photos say how far a mean moves with other photos; the standard deviation over
 training runs, how far it moves with another training run.
 
-References
-----------
-Welch (1947), The generalization of "Student's" problem when several different population variances
-are involved.
+Reference: Welch (1947), The generalization of "Student's" problem when several different population
+variances are involved.
 """
 
 import math
@@ -65,13 +63,11 @@ def survives(study):
     Welch's 95 % t interval of the difference of the two means over the runs. Empty for a study
     without two runs of both models.
     """
-    photos = {row.measure: row.verdict for row in compare(study)}.get("rmse_ab")
-    if study.seeds is None or photos is None:
+    rows = [] if study.seeds is None else study.seeds.query("measure == 'rmse_ab' and seeds > 1")
+    photos = next((row.verdict for row in compare(study) if row.measure == "rmse_ab"), None)
+    if photos is None or not {"gan", "cnn"} <= set(rows["model"] if len(rows) else ()):
         return ""
-    rows = study.seeds.query("measure == 'rmse_ab' and seeds > 1").set_index("model")
-    if not {"gan", "cnn"} <= set(rows.index):
-        return ""
-    gan, cnn = rows.loc["gan"], rows.loc["cnn"]
+    gan, cnn = rows.set_index("model").loc[["gan", "cnn"]].to_dict("records")
     low, high = welch(gan, cnn)
     runs = "better" if high < 0 else "worse" if low > 0 else "open"
     words = {"better": "is better", "worse": "is worse", "open": "cannot be told from the CNN"}

@@ -7,12 +7,11 @@ truth's), the distances from it are compared. Intervals are over photos: they sa
 training run (see `seeds`).
 """
 
-from dataclasses import dataclass
+import collections
 
 import numpy as np
 
 from lib import metrics
-from lib.figures.style import group, label
 from lib.intervals import paired_difference
 from lib.report.number_format import difference, interval
 
@@ -29,17 +28,11 @@ VERDICTS = {
 }
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One measure of one model against another."""
-
-    measure: str
-    label: str
-    unit: str
-    model: str  # "10.2 [9.1, 11.3]"
-    reference: str
-    difference: str  # model minus reference, with its interval
-    verdict: str  # a key of VERDICTS
+# one measure of one model against another: the means and their difference, model minus reference,
+# as texts with their intervals, "10.2 [9.1, 11.3]", and the verdict, a key of VERDICTS
+Comparison = collections.namedtuple(
+    "Comparison", "measure label unit model reference difference verdict"
+)
 
 
 def measures(table):
@@ -49,8 +42,7 @@ def measures(table):
 
 def truth(table):
     """Mean colorfulness of the true photos; None: unknown."""
-    known = "truth" in table.index and "colorfulness" in table
-    return float(table.loc["truth", "colorfulness"]) if known else None
+    return float(table.loc["truth", "colorfulness"]) if "truth" in table.index else None
 
 
 def best(table, measure):
@@ -63,19 +55,6 @@ def best(table, measure):
     if aim is not None:
         values = (values - aim).abs()
     return values.idxmax() if better == "higher" else values.idxmin()
-
-
-def marked_rows(table, shown):
-    """Rows of a table for a page: name, group, and a (text, is best) for each measure shown."""
-    winners = {measure: best(table, measure) for measure in shown}
-    return [
-        (
-            label(row),
-            group(row)[0],
-            [(interval(table, row, measure), row == winner) for measure, winner in winners.items()],
-        )
-        for row in table.index
-    ]
 
 
 def compare(study, model="gan", reference="cnn"):
@@ -105,14 +84,13 @@ def paired(study, measure, model, reference):
     for row in study.facts.get("paired") or []:
         if (row["measure"], row["model"], row["reference"]) == (measure, model, reference):
             return row["difference"], row["low"], row["high"]
-    photos = study.metrics
+    return _drawn(study, study.metrics, measure, model, reference)
+
+
+def _drawn(study, photos, measure, model, reference):
     if photos is None or measure not in photos or not {model, reference} <= set(photos["model"]):
         return None
-    return _drawn(study, photos, measure, model, reference)
-
-
-def _drawn(study, photos, *names):
-    found = paired_difference(photos, *names, study.facts.get("seed", 0))
+    found = paired_difference(photos, measure, model, reference, study.facts.get("seed", 0))
     return found["difference"], found["low"], found["high"]
 
 
@@ -122,8 +100,8 @@ def _nearer(study, model, reference):
     The two may lie on either side of it. With s the side of a mean, +1 or -1, the difference is the
     mean over photos of s1 (model - truth) - s2 (reference - truth).
     """
-    photos, needed = study.metrics, {model, reference, "truth"}
-    if photos is None or "colorfulness" not in photos or not needed <= set(photos["model"]):
+    photos = study.metrics
+    if photos is None or "truth" not in set(photos["model"]):
         return None
     values = photos.pivot(index="photo", columns="model", values="colorfulness")
     error = values[[model, reference]].sub(values["truth"], axis=0)

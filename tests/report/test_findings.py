@@ -1,16 +1,77 @@
-"""What the report says follows the numbers, whichever way they fall."""
+"""Which row is better, and what the report says of it, whichever way the numbers fall."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from studies import changed, metrics, study_of
+from studies import COLORS, changed, metrics, study_of
 
-from lib.report import findings, seeds, verdicts
+from lib.intervals import summarize
+from lib.report import findings, number_format, seeds, verdicts
+
+
+def judged(study):
+    return {row.measure: row for row in verdicts.compare(study)}
 
 
 def observed(**others):
     return " ".join(findings.observations(study_of(metrics(), **others)))
+
+
+def test_rows_are_compared_only_over_the_same_photos():
+    photos = changed(gan=11.5)
+    assert judged(study_of(photos))["rmse_ab"].verdict == "better"  # two intervals overlap
+    assert judged(study_of(None, summarize(photos))) == {}
+
+
+def test_paired_differences_are_those_of_summary_json():
+    pair = {"measure": "rmse_ab", "model": "gan", "reference": "cnn"}
+    pair |= {"difference": -5.0, "low": -8.0, "high": 2.0}
+    row = judged(study_of(metrics(), facts={"paired": [pair]}))["rmse_ab"]
+    assert row.difference == "−5 [−8, 2]" and row.verdict == "open"
+
+
+@pytest.mark.parametrize(
+    "gan, verdict", [(96, "better"), (104, "worse"), (100, "open"), (60, "better"), (40, "open")]
+)
+def test_on_either_side_of_the_truth_the_distances_count(gan, verdict):
+    photos = metrics(colors=COLORS | {"cnn": 40, "gan": gan, "truth": 70}, spread=0.5)
+    random = np.random.default_rng(1)
+    photos["colorfulness"] += random.normal(0, 2, len(photos))  # photo by photo, 0.3 for a mean
+    assert judged(study_of(photos))["colorfulness"].verdict == verdict
+
+
+def test_the_ratio_of_colorfulness_is_decided_as_colorfulness_is():
+    photos = metrics()
+    summary = summarize(photos)
+    true = summary.set_index("model").loc["truth", "colorfulness"]
+    for end in ("", "_low", "_high"):
+        summary[f"colorfulness_ratio{end}"] = summary[f"colorfulness{end}"] / true
+    study = study_of(photos, summary)
+    rows = judged(study)
+    assert rows["colorfulness_ratio"].verdict == rows["colorfulness"].verdict == "better"
+    assert verdicts.best(study.table, "colorfulness_ratio") == "gan"
+    loud = study_of(metrics(colors=COLORS | {"gan": 140}))
+    assert verdicts.best(loud.table, "colorfulness") == "generator"
+    assert rows["colorfulness_ratio"].difference.startswith("+0.37")  # (66 - 40) / 70
+
+
+@pytest.mark.parametrize(
+    "value, low, high, text",
+    [
+        (0.25, -0.024, 0.526, "+0.25 [−0.02, 0.53]"),  # one digit would hide that zero is inside
+        (1.24, 0.98, 1.5, "+1.2 [1.0, 1.5]"),
+        (-3.0, -3.0, -3.0, "−3.000 [−3.000, −3.000]"),
+    ],
+)
+def test_a_difference_shows_whether_zero_is_inside(value, low, high, text):
+    assert number_format.difference(value, low, high) == text
+
+
+def test_digits_follow_the_width_of_the_interval():
+    for half, digits in [(0.4, 1), (1.5, 1), (3.0, 0), (0.02, 2), (0.005, 3)]:
+        table = pd.DataFrame({"m": [50.0], "m_low": [50 - half], "m_high": [50 + half]})
+        assert number_format.places(table, "m") == digits
 
 
 @pytest.mark.parametrize(
@@ -23,7 +84,7 @@ def observed(**others):
 )
 def test_the_answer_follows_the_numbers(gan, verdict, start, claim):
     study = study_of(changed(gan=gan))
-    found = {row.measure: row for row in verdicts.compare(study)}
+    found = judged(study)
     assert found["rmse_ab"].verdict == verdict
     assert findings.headline(study).startswith(start)
     _, said = findings.answer(study)
@@ -74,16 +135,7 @@ def test_a_factor_of_ab_is_not_said_to_be_the_critics_work():
     joint["colorfulness_ratio"] = [0.455, 0.627]
     words = observed(joint=joint)
     assert "from 46\u00a0% to 63\u00a0% of the truth’s" in words and "multiplied by 1.26" in words
-    for plain in (joint.assign(saturation=1.0), joint.drop(columns="saturation")):
-        assert "critic" not in observed(joint=plain)
-
-
-def test_a_network_that_was_trained_on_other_photos_is_named():
-    params = {"cnn": {"data": "ab"}, "gan": {"data": "cd"}, "generator": {}}
-    study = study_of(metrics(), params=params, data={"fingerprint": "ab"})
-    assert findings.warnings(study)[0] == (
-        "NoGAN: trained on other photos than those that data.json names."
-    )
+    assert "critic" not in observed(joint=joint.assign(saturation=1.0))
 
 
 def test_welch_agrees_with_scipy():
@@ -113,28 +165,17 @@ def test_the_answer_survives_the_seeds_or_not(gan, over, sd, words):
         assert seeds.survives(study) == ""
 
 
-def summaries(*means):
-    """A summary for each seed: a baseline that stays and a network that does not."""
-    return [
-        pd.DataFrame({"model": ["gray", "cnn"], "rmse_ab": [13.0, mean]}).assign(
-            rmse_ab_low=0.0, rmse_ab_high=20.0
-        )
-        for mean in means
-    ]
-
-
 def test_spread_over_seeds_with_students_t():
-    found = seeds.over_seeds(summaries(10.0, 11.0, 12.0))
+    summaries = [
+        pd.DataFrame({"model": ["gray", "cnn"], "rmse_ab": [13.0, mean], "rmse_ab_low": 0.0})
+        for mean in (10.0, 11.0, 12.0)
+    ]
+    summaries[0] = summaries[0].assign(kid=1.0, kid_low=0.0)  # not in all: left out
+    found = seeds.over_seeds(summaries)
     assert list(found) == ["model", "measure", "seeds", "mean", "sd", "low", "high"]
     gray, cnn = found.itertuples()
     assert (cnn.measure, cnn.seeds, cnn.mean, cnn.sd) == ("rmse_ab", 3, 11.0, 1.0)
     half = 4.302653 / np.sqrt(3)  # Student's t table: 0.975, 2 degrees of freedom
     np.testing.assert_allclose([cnn.low, cnn.high], [11 - half, 11 + half], rtol=1e-6)
     assert (gray.mean, gray.sd, gray.low, gray.high) == (13, 0, 13, 13)
-
-
-def test_seeds_take_what_all_summaries_have_and_one_has_no_spread():
-    one, two = summaries(10.0, 11.0)
-    both = seeds.over_seeds([one.assign(kid=1.0, kid_low=0.0), two[two.model == "cnn"]])
-    assert both.model.tolist() == ["cnn"] and both.measure.tolist() == ["rmse_ab"]
-    assert seeds.over_seeds([one])[["sd", "low", "high"]].isna().all(axis=None)
+    assert seeds.over_seeds(summaries[:1])[["sd", "low", "high"]].isna().all(axis=None)

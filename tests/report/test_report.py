@@ -6,17 +6,20 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
-from studies import Page, change_json, metrics, write_seeds, write_study
+from studies import ERRORS, Page, change_json, metrics, png, write, write_seeds, write_study
 
 from lib import report
-from lib.figures.style import NETWORKS
 from lib.intervals import summarize
-from lib.report import fidelity, number_format, results, verdicts
+from lib.models import NETWORKS
+from lib.report import findings, number_format, results
+from lib.report.page import fidelity
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "lib" / "report"
+HEADING = "On real photos: the reference study"
 
 
 @pytest.fixture(name="study")
@@ -42,13 +45,6 @@ class TestPage:
                 assert value.startswith(("data:image/", "#")), value[:80]
         assert not re.search(r"https?://|url\(|@import", (study / "report.html").read_text())
 
-    def test_every_picture_has_words_and_a_size(self, page):
-        images = page.all("img")
-        assert len(images) >= 7
-        for image in images:
-            assert image["alt"].strip() and int(image["width"]) and int(image["height"])
-        assert "words of <worst>" in [image["alt"] for image in images]
-
     def test_is_in_order_for_who_listens_to_it(self, page):
         levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
         assert levels[0] == 1 and levels.count(1) == 1 and np.diff(levels).max() <= 1
@@ -57,6 +53,11 @@ class TestPage:
         assert {link["href"].lstrip("#") for link in page.all("a")} <= set(names)
         assert all(cell.get("scope") for cell in page.all("th"))
         assert all(control.get("aria-label") for control in page.all("input"))
+        images = page.all("img")
+        assert all(
+            one["alt"].strip() and int(one["width"]) and int(one["height"]) for one in images
+        )
+        assert "words of <worst>" in [image["alt"] for image in images]
         assert page.all("html")[0]["lang"] == "en" and page.all("meta")[1]["name"] == "viewport"
 
     def test_begins_with_the_answer_and_what_to_know_first(self, page):
@@ -80,14 +81,11 @@ class TestPage:
         captions = ["Figure 1. A", "Figure 3.", "Figures 7 and", "Best, median", "An unknown one"]
         places = [page.words.index(words) for words in captions]
         assert places == sorted(places) and "broken" not in page.words.lower()
-
-    def test_sliders_are_pairs(self, page):
         assert [control["type"] for control in page.all("input")] == ["range"]
-        assert "NoGAN" in page.words and "my-photo" in page.words and "lonely" not in page.words
+        assert "my-photo" in page.words and "lonely" not in page.words
 
     def test_compares_with_the_paper(self, page, study):
-        read = results.read(study)
-        rows = fidelity.compare(read, verdicts.compare(read))
+        rows = fidelity(results.read(study))
         same = {(row["section"], row["paper"][:11]): row["same"] for row in rows}
         assert same["3.1", "Flickr30k, "] == "yes" and same["3.1", "Flickr8k fi"] == "no"
         assert same["V", "Batch size "] == "yes" and same["V", "250 epochs;"] == "no"
@@ -98,12 +96,10 @@ class TestPage:
 
 
 def test_the_interval_of_a_difference_is_the_one_in_summary_json(study):
-    pair = results.read(study).facts["paired"][0]
-    drawn = number_format.difference(pair["difference"], pair["low"], pair["high"])
-    assert Page(report.build(study)).words.count(drawn) == 3  # the answer, its table, fidelity
-    change_json(study / "summary.json", paired=[pair | {"low": -2.25, "high": -1.75}])
+    pair = results.read(study).facts["paired"][0] | {"low": -2.26, "high": -1.74}
+    change_json(study / "summary.json", paired=[pair])
     words = Page(report.build(study)).words
-    assert words.count("[−2.25, −1.75]") + words.count("[−2.2, −1.8]") == 3
+    assert words.count("[−2.3, −1.7]") == 3  # the answer, its table, fidelity
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "model,rmse_ab\ngan,1\ngan,2\n", "\x89PNG\n"])
@@ -136,14 +132,11 @@ def test_photos_to_slide_over_are_not_lost(study):
     assert not Page(report.build(study)).all("input")
 
 
-def test_fidelity_is_complete_and_points_to_files_that_are_there():
+def test_the_paper_is_compared_with_files_that_are_there():
     text = (REPORT / "fidelity.yaml").read_text("utf-8")
-    entries = yaml.safe_load(text)
-    assert len(entries) >= 20
-    for entry in entries:
+    for entry in yaml.safe_load(text):
         assert {"section", "paper", "where", "got"} <= set(entry)
         assert len({"same", "when", "verdict"} & set(entry)) == 1
-        assert entry.get("same", "yes") in fidelity.SAME
         assert set(entry.get("needs", [])) <= set(NETWORKS)
     for name in set(re.findall(r"lib/[\w/]+\.py", text)):
         assert (ROOT / name).is_file(), name
@@ -157,23 +150,64 @@ def test_seeds_stand_beside_photos_and_their_sentence_in_the_answer(study):
     assert words.index("The answer survives the seeds") < words.index("Before you trust")
 
 
-def test_every_figure_has_a_section_of_the_page():
-    template = (REPORT / "report.html.j2").read_text("utf-8")
-    for section, caption in yaml.safe_load((REPORT / "figures.yaml").read_text("utf-8")).values():
-        assert f'shown(sections.get("{section}", []))' in template and caption.endswith((".", "?"))
-
-
 def test_the_commands_give_what_differs_from_the_profile():
     profile = yaml.safe_load((ROOT / "notebooks" / "profiles" / "smoke.yaml").read_text("utf-8"))
-    run = {"profile": "smoke", "parameters": {**profile, "OTHER": 1}}
-    assert results.commands(run, "smoke")[0] == "python -m lib.study smoke"
     changed = {"STUDY": "mine", "EPOCHS": 3, "SKIPS": False, "GENERATOR": {"filters": 8}}
-    line, again = results.commands({**run, "parameters": profile | changed}, "mine")
+    run = {"profile": "smoke", "parameters": profile | changed | {"OTHER": 1}, "seeds": [0, 1]}
+    line, again = results.commands(run, "mine")
     assert again == "python -m lib.study report mine"
     assert line.startswith("python -m lib.study smoke --set ")
     given = dict(setting.split("=", 1) for setting in shlex.split(line)[5:])
     assert given.pop("STUDY") == "mine"  # text as it stands
-    assert {"STUDY": "mine"} | {k: yaml.safe_load(v) for k, v in given.items()} == changed
-    line = results.commands({**run, "seeds": [0, 1, 2]}, "smoke")[0]
-    assert line == "python -m lib.study smoke --set 'SEEDS=[0, 1, 2]'"
+    given = {name: yaml.safe_load(text) for name, text in given.items()}
+    assert {"STUDY": "mine"} | given == changed | {"SEEDS": [0, 1]}
     assert results.commands({}, "by-hand")[0] == "python -m lib.study by-hand"
+
+
+@pytest.fixture(name="real")
+def reference_study(tmp_path):
+    """A reference study in which NoGAN loses."""
+    photos = metrics({name: ERRORS[name] for name in ("truth", "l_lookup", "cnn")} | {"gan": 19.0})
+    folder = write(tmp_path / "results" / "flickr8k", photos, SOURCE="photos.zip", IMAGE_SIZE=96)
+    summary = pd.read_csv(folder / "summary.csv").assign(kid=4.5, kid_low=4.0, kid_high=5.0)
+    summary.to_csv(folder / "summary.csv", index=False)
+    (folder / "figures" / "fig6_grid.png").write_bytes(png((700, 300), "a grid of real photos"))
+    change_json(folder / "data.json", dataset="flickr8k", fingerprint="cd")
+    change_json(folder / "run.json", seconds=7200, profile="flickr8k", hardware={"cpu": "A CPU"})
+    return folder
+
+
+def test_without_one_or_of_itself_the_section_is_absent(study, real):
+    assert HEADING not in Page(report.build(real)).words
+    (real / "summary.csv").unlink()
+    assert "On real photos" not in Page(report.build(study)).words
+
+
+def test_stands_after_the_answer_with_its_own_words_and_numbers(study, real):
+    page = Page(report.build(study))
+    words = page.words[page.words.index(HEADING) : page.words.index("Preprocessing Photos")]
+    order = ["Yes, by the paper’s own measure", HEADING, "No, not by the paper’s"]
+    places = [page.words.index(text) for text in order]
+    assert places == sorted(places)
+    assert "a grid of real photos" in [image["alt"] for image in page.all("img")]
+    own = results.read(real)
+    for text in findings.answer(own):
+        assert text in words
+    assert f"{own.photos} photos of flickr8k, 96 × 96 pixels." in words
+    assert "120 minutes on A CPU" in words and "SOURCE=photos.zip" in words
+    mean, _, ends = number_format.interval(own.table, "gan", "rmse_ab").partition(" ")
+    assert mean in words and ends in words and "4.5" in words and "SSIM" not in words
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("summary.csv", "", "cannot be shown: ValueError: results/flickr8k/summary.csv: expected"),
+        ("summary.json", '{"paired": [{}]}', "cannot be shown: KeyError: 'measure'."),
+        ("run.json", "<<<<<<< HEAD", "How it was made is not recorded."),
+    ],
+)
+def test_what_is_broken_is_said_and_the_report_is_built(study, real, name, text, words):
+    (real / name).write_text(text)
+    page = Page(report.build(study))
+    assert words in page.words and "Yes, by the paper’s own measure" in page.words
