@@ -3,7 +3,6 @@
 import re
 import shutil
 import sys
-import threading
 import time
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\b]")  # colours and cursor moves in a printed line
@@ -13,34 +12,25 @@ class Progress:
     """Used as a context: prints `label ... 41 s`; papermill writes into it."""
 
     def __init__(self, label):
-        self.label, self.out, self.printed = label, sys.stdout, ""
-        self.start, self.ended = time.monotonic(), threading.Event()
-        self.thread = threading.Thread(target=self._tick, daemon=True)
+        self.label, self.out, self.start = label, sys.stdout, time.monotonic()
 
     def write(self, text):
-        """Take what the notebook prints."""
+        """Show the last line of what the notebook prints, on a terminal."""
         lines = [line for line in ESCAPE.sub("", text).split("\n") if line.strip()]
-        self.printed = lines[-1].strip() if lines else self.printed
+        if lines and self.out.isatty():
+            line = f"{self.label} ... {self._duration()}  {lines[-1].strip()}"
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{line[:width]}\x1b[K", end="", file=self.out, flush=True)
 
     def flush(self):
         """Do nothing; papermill calls it."""
 
     def __enter__(self):
         print(f"{self.label} ... ", end="", file=self.out, flush=True)
-        if self.out.isatty():
-            self.thread.start()
         return self
 
-    def _tick(self):
-        while not self.ended.wait(1):
-            line = f"{self.label} ... {self._duration()}  {self.printed}"
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r{line[:width]}\x1b[K", end="", file=self.out, flush=True)
-
     def __exit__(self, kind, error, traceback):
-        self.ended.set()
-        if self.thread.is_alive():
-            self.thread.join()
+        if self.out.isatty():
             print(f"\r{self.label} ... \x1b[K", end="", file=self.out)
         print("stopped after " * bool(kind) + self._duration(), file=self.out, flush=True)
 
