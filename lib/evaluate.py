@@ -62,20 +62,20 @@ def measure(photos, rows, predictors, examples=0):
     is NaN or infinite, or of another shape than the photos.
     """
     parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    true = sum(metrics.ab_histogram(lab.rgb_to_lab(photos.images[p])[..., 1:]) for p in parts)
-    weights = metrics.ab_bin_weights(true).astype(np.float32)
     chosen = rows[np.linspace(0, len(rows) - 1, min(examples, len(rows))).astype(int)]
-    everything = {"truth": None, **predictors}
-    found = {name: [] for name in everything}
-    histograms = dict.fromkeys(everything, 0)
+    found = {name: [] for name in ("truth", *predictors)}
+    histograms = dict.fromkeys(found, 0)
 
-    def one(name, part, rgb, truth, lab_true):
+    def histogram(part):
+        return metrics.ab_histogram(lab.rgb_to_lab(photos.images[part])[..., 1:])
+
+    def one(part, truth, lab_true, name):
         ab_pred = lab_true[..., 1:]
         if name != "truth":
-            ab_pred = _ab(name, everything[name], part, _lightness(lab_true))
-        rgb_pred = _compiled(metrics.with_ab)(truth["lab"], ab_pred)
-        values = _compiled(compare)(truth, rgb_pred, ab_pred)
-        values["ssim"] = _compiled(metrics.ssim)(rgb, rgb_pred)  # in one program it is much slower
+            ab_pred = _ab(name, predictors[name], part, _lightness(lab_true))
+        values = _compiled(compare)(truth, ab_pred)
+        rgb_pred = values.pop("rgb")
+        values["ssim"] = _compiled(metrics.ssim)(truth["rgb"], rgb_pred)  # together: much slower
         values = {key: ops.convert_to_numpy(value) for key, value in values.items()}
         if not np.isfinite(values["rmse_ab"]).all():
             raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
@@ -84,11 +84,11 @@ def measure(photos, rows, predictors, examples=0):
         found[name].append(values | {"rgb": kid.reduced(shown)})
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # rows side by side
+        weights = metrics.ab_bin_weights(sum(pool.map(histogram, parts))).astype(np.float32)
         for part in parts:
-            rgb = photos.images[part]
-            truth = _compiled(describe)(rgb, weights)
-            given = part, rgb, truth, ops.convert_to_numpy(truth["lab"])
-            list(pool.map(one, everything, *([value] * len(everything) for value in given)))
+            truth = _compiled(describe)(photos.images[part], weights)
+            lab_true = ops.convert_to_numpy(truth["lab"])
+            list(pool.map(functools.partial(one, part, truth, lab_true), found))
     joined = {
         name: {key: np.concatenate([one[key] for one in values]) for key in values[0]}
         for name, values in found.items()
@@ -118,19 +118,21 @@ def describe(rgb_true, weights):
     }
 
 
-def compare(truth, rgb_pred, ab_pred):
-    """All but SSIM that is measured of predictions (N, H, W, 3) and (N, H, W, 2): dict of tensors.
+def compare(truth, ab_pred):
+    """All but SSIM that is measured of predictions, tensors (N, H, W, 2): dict of tensors.
 
-    Besides measures: `metrics.weighted_shares`; bins (N, H, W) of the predicted ab; colors
-    (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared error, the
-    true chroma and the predicted chroma.
+    Besides measures: the photos `rgb`; `metrics.weighted_shares`; bins (N, H, W) of the predicted
+    ab; colors (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared
+    error, the true chroma and the predicted chroma.
     """
     rgb_true, ab_true = truth["rgb"], truth["lab"][..., 1:]
+    rgb_pred = metrics.with_ab(truth["lab"], ab_pred)
     distance = metrics.ciede2000(truth["lab"], lab.rgb_to_lab(rgb_pred))
     chroma = [ops.sqrt(ops.sum(ops.square(ab), axis=-1)) for ab in (ab_true, ab_pred)]
     error = ops.sum(ops.square(ab_pred - ab_true), axis=-1)
     parts = ops.stack([ops.ones_like(error), error, *chroma], axis=1)
     return {
+        "rgb": rgb_pred,
         "rmse_ab": metrics.rmse_ab(ab_true, ab_pred),
         "rmse_rgb": metrics.rmse_rgb(rgb_true, rgb_pred),
         "delta_e_2000": ops.mean(distance, axis=(1, 2)),
@@ -185,7 +187,7 @@ def _compiled(function):
         return jax.jit(function)
     import tensorflow as tf
 
-    return tf.function(function, jit_compile=True, reduce_retracing=True)
+    return tf.function(function, jit_compile=True)
 
 
 def _lightness(values):
