@@ -36,7 +36,7 @@ LOOKS = 6  # of them, those that it keeps as pictures, for choosing by eye
 
 
 class _Part(Trainer):
-    """A model that trains one of its networks; the others are state, for each backend alike."""
+    """A model that trains one of its networks; TensorFlow reads its weights, JAX its variables."""
 
     @property
     def trainable_variables(self):
