@@ -44,8 +44,7 @@ class Run:
         self.rows, self.state, self.start, self.finished = [], {}, 0, False
         saved = read_json(self.folder / "checkpoint.json")
         if saved.get("identity") != self.identity or not self._resumed(saved):
-            for old in self._there(LEAVES):
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            self._remove(LEAVES)
         self._write()  # also if finished: the file's time of change says that it was asked for
 
     def _resumed(self, saved):
@@ -55,13 +54,12 @@ class Run:
             return False
         self.rows, self.state, self.start = saved["rows"], saved["state"], saved["done"]
         self.finished = saved["finished"]
-        if self.finished:
-            self.network.load_weights(self.folder / "model.keras")
-            return True
-        for trainer, name in zip(self.trainers, names, strict=True):
-            trainer.load_weights(self.folder / name)
-        for variable, value in zip(self._seeds(), self.state["seeds"], strict=True):
-            variable.assign(value)
+        parts = [self.network] if self.finished else self.trainers
+        for part, name in zip(parts, names, strict=True):
+            part.load_weights(self.folder / name)
+        if self.start:
+            for variable, value in zip(self._seeds(), self.state["seeds"], strict=True):
+                variable.assign(value)
         return True
 
     def save(self, done):
@@ -72,7 +70,7 @@ class Run:
                 trainer.save_weights(temporary)
         self.state["seeds"] = [keras.ops.convert_to_numpy(v).tolist() for v in self._seeds()]
         self._write()
-        self._drop_weights(keep=(*self._names(done), self.state.get("best")))
+        self._remove(WEIGHTS, keep=(*self._names(done), self.state.get("best")))
 
     def save_best(self, done):
         """Keep the network's weights of this moment as the best so far."""
@@ -92,19 +90,15 @@ class Run:
             models.save(self.network, temporary)
         history = pd.DataFrame(self.rows, columns=None if self.rows else ["epoch"])
         write_text(self.folder / "history.csv", history.to_csv(index=False))
-        params = {
-            "parameters": self.network.count_params(),
-            "trainable": sum(int(np.prod(v.shape)) for v in self.network.trainable_variables),
-            "precision": self.precision,
-            "settings": self.settings,
-            "recipe": getattr(self.network, "recipe", None),
-            "data": self.data,
-            "warnings": list(warnings),
-        }
+        trained = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
+        params = {"parameters": self.network.count_params(), "trainable": trained}
+        params |= {"precision": self.precision, "settings": self.settings}
+        params |= {"recipe": getattr(self.network, "recipe", None)}
+        params |= {"data": self.data, "warnings": list(warnings)}
         write_json(self.folder / "params.json", params)
         self.finished = True
         self._write()
-        self._drop_weights(keep=())
+        self._remove(WEIGHTS)
 
     def _seeds(self):
         """Where dropout's random numbers stand: Keras does not save these variables."""
@@ -115,13 +109,10 @@ class Run:
     def _names(self, done):
         return [f"checkpoint-{done:06d}-{n}.weights.h5" for n in range(len(self.trainers))]
 
-    def _there(self, patterns):
-        return [path for pattern in patterns for path in self.folder.glob(pattern)]
-
-    def _drop_weights(self, keep):
-        for old in self._there(WEIGHTS):
+    def _remove(self, patterns, keep=()):
+        for old in [path for pattern in patterns for path in self.folder.glob(pattern)]:
             if old.name not in keep:
-                old.unlink()
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
 
     def _write(self):
         saved = {"identity": self.identity, "done": self.start, "finished": self.finished}

@@ -1,8 +1,7 @@
 """Every row of the study's table, measured on the same photos.
 
-A row is anything that gives ab for photos: the trivial baselines, classical methods, what is known
-of drawn scenes, and the trained networks. `measure` measures them batch by batch, each prediction
-once, so that memory does not grow with the number of photos.
+A row is anything that gives ab for photos: baselines, classical methods, trained networks. All are
+measured batch by batch, so that memory does not grow with the number of photos.
 """
 
 import functools
@@ -43,11 +42,10 @@ def networks(photos, folder):
     found, left_out = {}, []
     for name in models.NETWORKS:
         path = Path(folder) / name / "model.keras"
-        if not path.is_file():
-            continue
-        if read_json(path.with_name("params.json"))["data"] == photos.fingerprint:
+        data = read_json(path.with_name("params.json")).get("data")
+        if path.is_file() and data == photos.fingerprint:
             found[name] = functools.partial(_predict, models.load(path))
-        else:
+        elif path.is_file():
             left_out.append(f"{name} has learnt from other photos than these: {path.parent}")
     return found, left_out
 
@@ -62,75 +60,65 @@ def measure(photos, rows, predictors, examples=0):
     is NaN or infinite, or of another shape than the photos.
     """
     parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    true = sum(metrics.ab_histogram(lab.rgb_to_lab(photos.images[p])[..., 1:]) for p in parts)
-    weights = metrics.ab_bin_weights(true).astype(np.float32)
     chosen = rows[np.linspace(0, len(rows) - 1, min(examples, len(rows))).astype(int)]
-    everything = {"truth": None, **predictors}
-    found = {name: [] for name in everything}
-    histograms = dict.fromkeys(everything, 0)
+    found = {name: [] for name in ("truth", *predictors)}
+    histograms = dict.fromkeys(found, 0)
 
-    def one(name, part, rgb, truth, lab_true):
+    def histogram(part):
+        return metrics.ab_histogram(metrics.ab_bin(lab.rgb_to_lab(photos.images[part])[..., 1:]))
+
+    def one(part, truth, lab_true, name):
         ab_pred = lab_true[..., 1:]
         if name != "truth":
-            ab_pred = _ab(name, everything[name], part, _lightness(lab_true))
-        rgb_pred = _compiled(metrics.with_ab)(truth["lab"], ab_pred)
-        values = _compiled(compare)(truth, rgb_pred, ab_pred)
-        values["ssim"] = _compiled(metrics.ssim)(rgb, rgb_pred)  # in one program it is much slower
+            ab_pred = _ab(name, predictors[name], part, lab_true)
+        values = _compiled(compare)(truth, ab_pred)
+        rgb_pred = values.pop("rgb")
+        values["ssim"] = _compiled(metrics.ssim)(truth["rgb"], rgb_pred)  # together: much slower
         values = {key: ops.convert_to_numpy(value) for key, value in values.items()}
         if not np.isfinite(values["rmse_ab"]).all():
             raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
-        histograms[name] += metrics.counted(values.pop("bins"))
+        histograms[name] += metrics.ab_histogram(values.pop("bins"))
         shown = ops.convert_to_numpy(rgb_pred)[np.isin(part, chosen)]
         found[name].append(values | {"rgb": kid.reduced(shown)})
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # rows side by side
+        weights = metrics.ab_bin_weights(sum(pool.map(histogram, parts))).astype(np.float32)
         for part in parts:
-            rgb = photos.images[part]
-            truth = _compiled(describe)(rgb, weights)
-            given = part, rgb, truth, ops.convert_to_numpy(truth["lab"])
-            list(pool.map(one, everything, *([value] * len(everything) for value in given)))
-    joined = {
-        name: {key: np.concatenate([one[key] for one in values]) for key in values[0]}
-        for name, values in found.items()
-    }
+            truth = _compiled(describe)(photos.images[part], weights)
+            lab_true = ops.convert_to_numpy(truth["lab"])
+            list(pool.map(functools.partial(one, part, truth, lab_true), found))
     names = photos.names(rows)
-    return Measured(
-        pd.concat([_table(names, *row) for row in joined.items()], ignore_index=True),
-        {name: values["colors"] for name, values in joined.items()},
-        histograms,
-        {name: values["rgb"] for name, values in joined.items()},
+    table = pd.concat([_table(names, *row) for row in found.items()], ignore_index=True)
+    colors, pictures = (
+        {name: np.concatenate([one[key] for one in values]) for name, values in found.items()}
+        for key in ("colors", "rgb")
     )
+    return Measured(table, colors, histograms, pictures)
 
 
 def describe(rgb_true, weights):
-    """What every comparison with the same true photos, tensors (N, H, W, 3), needs: a dict.
-
-    `weights` (23, 23) are those of the bins of ab, see `metrics.ab_bin_weights`.
-    """
+    """What is needed of true photos, tensors (N, H, W, 3), with the weights of the bins of ab."""
     lab_true = lab.rgb_to_lab(rgb_true)
     colors = metrics.color_classes(lab_true[..., 1:])
-    numbers = ops.reshape(ops.arange(len(metrics.COLORS)), (1, -1, 1, 1))
-    return {
-        "rgb": rgb_true,
-        "lab": lab_true,
-        "weights": weights,
-        "classes": ops.cast(colors[:, None] == numbers, "float32"),  # (N, 8, H, W)
-    }
+    classes = ops.one_hot(colors, len(metrics.COLORS), axis=1, dtype="float32")  # (N, 8, H, W)
+    return {"rgb": rgb_true, "lab": lab_true, "weights": weights, "classes": classes}
 
 
-def compare(truth, rgb_pred, ab_pred):
-    """All but SSIM that is measured of predictions (N, H, W, 3) and (N, H, W, 2): dict of tensors.
+def compare(truth, ab_pred):
+    """All but SSIM that is measured of predictions, tensors (N, H, W, 2): dict of tensors.
 
-    Besides measures: `metrics.weighted_shares`; bins (N, H, W) of the predicted ab; colors
-    (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared error, the
-    true chroma and the predicted chroma.
+    Besides measures: the photos `rgb`; `metrics.weighted_shares`; bins (N, H, W) of the predicted
+    ab; colors (N, 8, 4), for each of `metrics.COLORS` the sums over its pixels of 1, the squared
+    error, the true chroma and the predicted chroma.
     """
     rgb_true, ab_true = truth["rgb"], truth["lab"][..., 1:]
+    rgb_pred = metrics.with_ab(truth["lab"], ab_pred)
     distance = metrics.ciede2000(truth["lab"], lab.rgb_to_lab(rgb_pred))
     chroma = [ops.sqrt(ops.sum(ops.square(ab), axis=-1)) for ab in (ab_true, ab_pred)]
     error = ops.sum(ops.square(ab_pred - ab_true), axis=-1)
     parts = ops.stack([ops.ones_like(error), error, *chroma], axis=1)
     return {
+        "rgb": rgb_pred,
         "rmse_ab": metrics.rmse_ab(ab_true, ab_pred),
         "rmse_rgb": metrics.rmse_rgb(rgb_true, rgb_pred),
         "delta_e_2000": ops.mean(distance, axis=(1, 2)),
@@ -147,9 +135,8 @@ def error_by_color(colors, seed=0):
 
     `colors` are those of `Measured`. Gives a DataFrame with one row a class and model, but for
     `truth` and classes without a pixel: color (see `metrics.color_classes`), model, pixels (the
-    class's share of all test pixels), rmse_ab (pooled over the photos' pixels and both channels)
-    with its 95 % interval over photos rmse_ab_low and rmse_ab_high, and chroma_ratio (mean
-    predicted chroma over mean true chroma: below 1 is too pale).
+    class's share of all), rmse_ab (pooled over pixels and channels) with its 95 % interval over
+    photos rmse_ab_low and rmse_ab_high, chroma_ratio (predicted over true, below 1 is too pale).
     """
     tables = []
     for model, sums in colors.items():
@@ -158,8 +145,7 @@ def error_by_color(colors, seed=0):
         share = pixels.sum(axis=0) / pixels.sum()
         columns = {"color": metrics.COLORS, "model": model, "pixels": share}
         columns |= dict(zip(["rmse_ab", "rmse_ab_low", "rmse_ab_high"], error, strict=True))
-        with np.errstate(invalid="ignore"):  # a class without a pixel
-            columns["chroma_ratio"] = pred.sum(axis=0) / true.sum(axis=0)
+        columns["chroma_ratio"], *_ = bootstrap_ratio(pred, true, seed)
         tables.append(pd.DataFrame(columns))
     table = pd.concat(tables, ignore_index=True)
     table = table[(table["model"] != "truth") & (table["pixels"] > 0)]
@@ -169,9 +155,9 @@ def error_by_color(colors, seed=0):
 def colored(photos, predictors, part):
     """What the given rows of the table make of some photos: dict of name -> uint8 (n, H, W, 3)."""
     rgb = photos.images[part]
-    lightness = _lightness(lab.rgb_to_lab(rgb))
+    lab_true = lab.rgb_to_lab(rgb)
     return {
-        name: metrics.recolor(rgb, _ab(name, predict, part, lightness))
+        name: metrics.recolor(rgb, _ab(name, predict, part, lab_true))
         for name, predict in predictors.items()
     }
 
@@ -185,16 +171,12 @@ def _compiled(function):
         return jax.jit(function)
     import tensorflow as tf
 
-    return tf.function(function, jit_compile=True, reduce_retracing=True)
+    return tf.function(function, jit_compile=True)
 
 
-def _lightness(values):
-    """L of CIELAB (N, H, W, 3), within 0..100 in spite of rounding: (N, H, W, 1)."""
-    return np.clip(values[..., :1], 0, 100)
-
-
-def _ab(name, predict, part, lightness):
+def _ab(name, predict, part, lab_true):
     """A row's ab of some photos, checked."""
+    lightness = np.clip(lab_true[..., :1], 0, 100)  # in spite of rounding
     ab, expected = predict(part, lightness), (*lightness.shape[:3], 2)
     if ab.shape != expected:
         raise ValueError(f"{name}: expected ab of shape {expected}, got {ab.shape}")
@@ -208,10 +190,11 @@ def _predict(network, part, lightness):
     return np.asarray(ab_scaled) * np.float32(lab.AB_SCALE)
 
 
-def _table(names, model, values):
-    columns = {key: values[key].astype(float) for key in metrics.MEASURES if key in values}
-    columns["psnr"] = metrics.psnr_of(columns["rmse_rgb"])
-    columns["auc_rebalanced"] = metrics.pooled_share(*values["weighted"].astype(float).T)
-    return pd.DataFrame({"photo": names, "model": model} | columns)[
-        ["photo", "model", *metrics.MEASURES]
-    ]
+def _table(names, model, batches):
+    """A row's part of metrics.csv, from what was measured of each batch."""
+    keys = [key for key in (*metrics.MEASURES, "weighted") if key in batches[0]]
+    found = {key: np.concatenate([one[key] for one in batches]).astype(float) for key in keys}
+    found["psnr"] = metrics.psnr_of(found["rmse_rgb"])
+    found["auc_rebalanced"] = metrics.pooled_share(*found.pop("weighted").T)
+    columns = {"photo": names, "model": model} | {key: found[key] for key in metrics.MEASURES}
+    return pd.DataFrame(columns)

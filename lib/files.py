@@ -22,8 +22,7 @@ MAGIC = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)  # lines of IPython, not
 def replacing(path):
     """Give a temporary path with the same ending; what was written there becomes `path`.
 
-    If the block raises, `path` stays as it was. After a kill at any moment `path` is the former
-    file or the new one; what is left beside it is written over the next time.
+    If the block raises, or after a kill at any moment, `path` is the former file or the new one.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,9 +97,10 @@ def _parse(source):
         tree = ast.parse(source)
     except SyntaxError:
         tree = ast.parse(MAGIC.sub(lambda match: f"{match[1]}_ = {match[2]!r}", source))
-    documented = (ast.FunctionDef, ast.ClassDef, ast.Module)
     for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(
+            node
+        ):
             del node.body[0]
     return tree
 
@@ -109,13 +109,9 @@ def _imports(tree):
     """Dotted names in `lib` that a syntax tree imports, with the packages that they stand in."""
     names = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            paths = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            paths = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for parts in (path.split(".") for path in paths):
-            if parts[0] == "lib":
-                names |= {".".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for parts in ((start + alias.name).split(".") for alias in node.names):
+                if parts[0] == "lib":
+                    names |= {".".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
     return names

@@ -20,8 +20,7 @@ def summarize(metrics, seed=0):
     `metrics` is a DataFrame of `photo`, `model` and measures, the same photos for all models. Gives
     one row a model, in order of first appearance; for each measure `m` its mean as `m`, and `m_low`
     and `m_high`: the 2.5 and 97.5 percentiles of the mean over 2,000 samples of the photos with
-    replacement, the same samples for all. ValueError for NaN or infinity, and a photo that is there
-    twice or missing for a model: a mean over other photos cannot be compared.
+    replacement, the same for all. ValueError for NaN, infinity, or other photos of another model.
     """
     table = _by_photo(metrics)
     low, high = _interval(table.to_numpy(), seed)
@@ -61,9 +60,8 @@ def ratio_to_truth(metrics, measure="colorfulness", seed=0):
     """
     values = _by_photo(metrics[["photo", "model", measure]])[measure]
     found = bootstrap_ratio(values.to_numpy(), values[["truth"]].to_numpy(), seed)
-    ends = zip(["", "_low", "_high"], found, strict=True)
-    columns = {f"{measure}_ratio{end}": numbers for end, numbers in ends}
-    return pd.DataFrame({"model": values.columns} | columns)
+    columns = [f"{measure}_ratio{end}" for end in ("", "_low", "_high")]
+    return pd.DataFrame({"model": values.columns} | dict(zip(columns, found, strict=True)))
 
 
 def bootstrap_ratio(above, below, seed=0):

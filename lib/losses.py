@@ -47,14 +47,6 @@ def huber(ab_true, ab_pred):
 LOSSES = {"mse": mse, "mae": mae, "rmse": rmse, "huber": huber}
 
 
-def get(name):
-    """The colour loss of that name; ValueError names the known ones."""
-    if name not in LOSSES:
-        raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
-    return LOSSES[name]
-
-
-@keras.saving.register_keras_serializable(package="colorization")
 class FeatureLoss(keras.Model):
     """How far apart two photos are in the features of a frozen Xception.
 
@@ -67,9 +59,7 @@ class FeatureLoss(keras.Model):
         super().__init__(name="feature_loss")
         self.extractor = xception_encoder(xception, FEATURE_LAYERS)
         self.extractor.trainable = False
-
-    def build(self, input_shape):
-        self.built = True  # its part is built already
+        self.built = True  # as its part is
 
     def call(self, rgb_true, rgb_pred):
         true = self.extractor(rgb_true * 2.0 - 1.0, training=False)

@@ -90,10 +90,7 @@ def rmse_rgb(rgb_true, rgb_pred):
 
 
 def psnr_of(rmse):
-    """Peak signal-to-noise ratio, 20 log10(255 / rmse) dB, 0 to 100, from an array of `rmse_rgb`.
-
-    100 is also the answer for identical pictures.
-    """
+    """Peak signal-to-noise ratio of an array of `rmse_rgb`: 20 log10(255 / rmse) dB, 0 to 100."""
     return np.minimum(20 * np.log10(PEAK / np.maximum(rmse, 1e-9)), PSNR_CAP)
 
 
@@ -206,8 +203,8 @@ def pooled_share(weighted, weight):
     """Values of photos, in %, whose mean is the ratio of two sums: float64 (N,).
 
     With `weighted` w_i s_i, `weight` w_i and the ratio R = sum of w_i s_i / sum of w_i, photo i has
-    the value R + (w_i s_i - R w_i) / mean of w. Their mean is R and their spread is what moves R:
-    intervals over photos are those of the ratio (to first order). A value can be below 0.
+    the value R + (w_i s_i - R w_i) / mean of w, which can be below 0. Their mean is R, and their
+    intervals over photos are those of the ratio (to first order).
     """
     ratio = weighted.sum() / weight.sum()
     return 100 * (ratio + (weighted - ratio * weight) / weight.mean())
@@ -219,19 +216,15 @@ def share_within(ab_true, ab_pred):
     return ops.clip(AUC_STEPS - ops.ceil(error), 0, AUC_STEPS) / AUC_STEPS
 
 
+@_per_photo
 def ab_bin(ab):
     """Bin of each pixel's ab, int32: 23 times the bin of a plus that of b; beyond: the last bin."""
     index = ops.clip(ops.floor(ab / BIN_SIZE + 0.5) + BINS // 2, 0, BINS - 1)
     return ops.cast(BINS * index[..., 0] + index[..., 1], "int32")
 
 
-def ab_histogram(ab):
-    """Pixels in each ab bin: int64 (23, 23), rows a, columns b; histograms of batches add up."""
-    return counted(_per_photo(ab_bin)(ab))
-
-
-def counted(bins):
-    """`ab_histogram` from an array of `ab_bin`."""
+def ab_histogram(bins):
+    """Pixels in each bin, from an array of `ab_bin`: int64 (23, 23), rows a, columns b."""
     return np.bincount(bins.ravel(), minlength=BINS**2).reshape(BINS, BINS)
 
 

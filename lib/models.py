@@ -16,9 +16,9 @@ Spectral Normalization for GANs.
 import contextlib
 import hashlib
 import inspect
-from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -150,17 +150,15 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
     normalization of the decoder's convolutions. `encoder` is "scratch", strided convolutions, or
     "xception", the frozen `xception`.
     """
-    if encoder not in ("scratch", "xception"):
-        raise ValueError(f"encoder: expected scratch or xception, got {encoder!r}")
-    lightness = keras.Input((None, None, 1), name="lightness")
+    lightness = x = keras.Input((None, None, 1), name="lightness")
     finer = {}
-    if encoder == "scratch":
-        x = lightness
-        for number, shrink in enumerate([2, 4, 8, 16], start=1):
-            x = _block(x, f"encode{number}", filters * shrink // 2, stride=2)
-            finer[shrink] = x
-    else:
+    if encoder == "xception":
         _, finer = _pretrained(xception, lightness, [2, 4, 8, 16])
+    elif encoder == "scratch":
+        for number, shrink in enumerate([2, 4, 8, 16], start=1):
+            x = finer[shrink] = _block(x, f"encode{number}", filters * shrink // 2, stride=2)
+    else:
+        raise ValueError(f"encoder: expected scratch or xception, got {encoder!r}")
     x = finer[16]
     block = partial(_block, kernels=(3,), spectral=spectral, epsilon=STEADY)
     x = block(x, "central", 8 * filters)
@@ -204,22 +202,20 @@ def build_critic(filters=32, dropout=0.2):
     return keras.Model([lightness, ab], logits, name="critic")
 
 
-@dataclass(frozen=True)
-class Network:
-    """A row of the table that is trained: what readers call it, which notebook does it, how."""
+class Network(NamedTuple):
+    """A row of the table that is trained: what readers call it, and which notebook trains it."""
 
     label: str
     notebook: str
-    build: callable
 
 
 NETWORKS = {  # by name of the folder in results/<study>, in the order of every table
-    "cnn": Network("CNN", "03", build_cnn),
-    "autoencoder": Network("Autoencoder", "04", build_autoencoder),
-    "xception": Network("Xception", "05", build_xception),
-    "xception_skips": Network("Xception with skips", "05", partial(build_xception, skips=True)),
-    "generator": Network("Generator alone", "06", build_generator),
-    "gan": Network("NoGAN", "06", build_generator),
+    "cnn": Network("CNN", "03"),
+    "autoencoder": Network("Autoencoder", "04"),
+    "xception": Network("Xception", "05"),
+    "xception_skips": Network("Xception with skips", "05"),
+    "generator": Network("Generator alone", "06"),
+    "gan": Network("NoGAN", "06"),
 }
 
 
@@ -228,12 +224,9 @@ def load_xception(weights="imagenet"):
 
     `weights`: "imagenet" downloads them (76 MB, once); a path to a .weights.h5 file loads it; None
     leaves them random; "auto" tries "imagenet" and falls back to random. The network's attribute
-    `weights_used` says "imagenet", the file's name, or "random". FileNotFoundError, ConnectionError
-    or ValueError if the file is not there, the download fails, or the file does not fit.
+    `weights_used` says "imagenet", the file's name, or "random". ValueError if there is no such
+    file, or it does not fit; ConnectionError if the download fails.
     """
-    file = Path(weights) if weights not in ("imagenet", "auto", None) else None
-    if file and not file.is_file():
-        raise FileNotFoundError(f"XCEPTION_WEIGHTS: no file {weights}")
     source = "imagenet" if weights == "auto" else weights
     try:
         xception = keras.applications.Xception(include_top=False, weights=source)
@@ -241,12 +234,11 @@ def load_xception(weights="imagenet"):
         if weights == "auto":
             return load_xception(None)
         reason = str(error).partition("\n")[0]
-        if file:
-            reason = f"{weights} does not fit Xception: {reason}"
-            raise ValueError(f"XCEPTION_WEIGHTS: {reason}") from None
+        if weights != "imagenet":
+            raise ValueError(f"XCEPTION_WEIGHTS: {weights}: {reason}") from None
         advice = "no download of ImageNet's weights, give the path of a local .weights.h5 file"
         raise ConnectionError(f"XCEPTION_WEIGHTS: {advice} ({reason})") from None
-    xception.weights_used = file.name if file else source or "random"
+    xception.weights_used = Path(source or "random").name
     return xception
 
 
@@ -294,10 +286,7 @@ def save(network, path):
 
 
 def load(path):
-    """Read a saved network: results/<study>/<model>/model.keras. Raises FileNotFoundError."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no trained model at {path}: run its notebook first")
+    """Read a saved network: results/<study>/<model>/model.keras. ValueError if it is not there."""
     return keras.models.load_model(path, compile=False)
 
 
@@ -437,13 +426,9 @@ class SpectralConv2D(layers.Conv2D):
         features = self.convolution_op(inputs, self.kernel / sigma)
         return self.activation(features + self.bias) if self.use_bias else self.activation(features)
 
-    def save_own_variables(self, store):  # Keras's Conv2D saves the kernel and the bias only
-        for number, variable in enumerate(self.variables):
-            store[str(number)] = variable
-
-    def load_own_variables(self, store):
-        for number, variable in enumerate(self.variables):
-            variable.assign(store[str(number)])
+    # Keras's Conv2D saves the kernel and the bias only, every other layer all that it has.
+    save_own_variables = layers.Layer.save_own_variables
+    load_own_variables = layers.Layer.load_own_variables
 
 
 def _unit(vector):

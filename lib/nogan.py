@@ -3,9 +3,7 @@
 1. Generator: `train.fit` of a `train.Colorizer` with the feature loss.
 2. Critic: `train.fit` of a `CriticTrainer`, a binary classifier of real and generated colours.
 3. Both: `adversarial`. The critic trains until the loss of its batch is below 0.65, then the
-   generator's decoder takes one step; the critic learns five times faster.
-
-When to stop phase 3 was picked by eye by its author. Here a stopping rule picks it: see `choose`.
+   generator's decoder takes one step. Its author stopped by eye; here `choose` is the rule.
 
 References
 ----------
@@ -26,7 +24,7 @@ from lib import lab, metrics, models
 from lib.checkpoint import Run
 from lib.files import replacing, write_text
 from lib.losses import binary_cross_entropy
-from lib.train import Batches, Colorizer, Trainer, memory_advice
+from lib.train import Batches, Colorizer, Trainer, memory_advice, replicas
 
 CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores log 2 = 0.693
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
@@ -38,11 +36,7 @@ LOOKS = 6  # of them, those that it keeps as pictures, for choosing by eye
 
 
 class _Part(Trainer):
-    """A model that trains one of its networks; the others are state.
-
-    TensorFlow reads `trainable_weights`, JAX the variables: all say the same here, or the wrong
-    half would move as well.
-    """
+    """A model that trains one of its networks; TensorFlow reads its weights, JAX its variables."""
 
     @property
     def trainable_variables(self):
@@ -79,7 +73,7 @@ class CriticTrainer(_Part):
         return self.network([ops.concatenate([lightness_scaled] * 2), both], training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return self.share(binary_cross_entropy(_real_then_generated(y_pred), y_pred))
+        return binary_cross_entropy(_real_then_generated(y_pred), y_pred) / replicas()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         right = ops.equal(y_pred > 0, _real_then_generated(y_pred) > 0)
@@ -108,7 +102,7 @@ class GeneratorTrainer(_Part, Colorizer):
         apart = ops.flip(ops.flip(y_pred, axis=1), axis=1)
         content = Colorizer.compute_loss(self, x, y, apart, sample_weight, training)
         fooled = binary_cross_entropy(ops.ones_like(logits), logits)
-        return self.share(fooled) + CONTENT_WEIGHT * content
+        return fooled / replicas() + CONTENT_WEIGHT * content
 
 
 def adversarial(
@@ -133,32 +127,20 @@ def adversarial(
     """Phase 3: train generator and critic together, and keep the generator's best moment.
 
     Parameters that are not named here, and errors, are those of `train.fit` and `train.Colorizer`.
+    `steps` batches are shown to the critic (DeOldify: 1 to 3 % of the data), with a check after
+    each `check_every`. `learning_rate` is the generator's. `tolerance` is how much RMSE_ab the
+    chosen moment may cost, relative, see `choose`. With `average`, below 1, checked and kept are
+    weights averaged over the generator's steps, each time this much of the former average. With
+    `saturate` joint training may spend half of the tolerance, and in the end the generator's ab is
+    multiplied by the factor, 1 to 2, that the rule would keep with all of it. With `whole` all of
+    the generator is trained, not its decoder alone: for a plain GAN from scratch.
+
     `folder` gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png: the same
     few validation photos at each check. A killed run goes on from its last check.
 
-    Parameters
-    ----------
-    steps, check_every : int
-        Batches shown to the critic (DeOldify: 1 to 3 % of the data), and from check to check.
-    learning_rate : float
-        The generator's; the critic's is `CRITIC_SPEED` times as high.
-    tolerance : float
-        How much RMSE_ab the chosen moment may cost, relative, see `choose`.
-    average : float
-        Below 1. Checked and kept are weights averaged over the generator's steps, each time this
-        much of the former average: the two players chase each other around.
-    saturate : bool
-        Let joint training spend half of the tolerance, and in the end multiply the generator's ab
-        by the factor, 1 to 2, that the rule would keep with all of it.
-    whole : bool
-        Train all of the generator, not its decoder alone: for a plain GAN from scratch.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a check: step, generator_steps (so far), critic_loss, generator_loss (means since
-        the check before), rmse_ab, colorfulness_ratio (see `judge`), seconds, saturation (of the
-        chosen one; not in its row's other numbers), chosen. `generator` ends as the chosen one.
+    Gives a DataFrame with one row a check: step, generator_steps (so far), critic_loss,
+    generator_loss (means since the check before), rmse_ab, colorfulness_ratio (see `judge`),
+    seconds, saturation (of the chosen one; not in its row's other numbers), chosen.
     """
     train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
     validation = photos.images[photos.rows("val")[:CHECKED]]
@@ -221,19 +203,16 @@ def choose(rows, tolerance=0.10):
     Among those that cost at most `tolerance` (relative) more RMSE_ab than row 0, the generator
     before, the one whose colorfulness is nearest to the truth's, as a ratio; row 0 is allowed.
     """
-    limit = (1 + tolerance) * rows[0]["rmse_ab"]
-    distance = [
-        abs(np.log(max(row["colorfulness_ratio"], 1e-6))) if row["rmse_ab"] <= limit else np.inf
-        for row in rows
-    ]
-    return int(np.argmin(distance))
+    error, ratio = np.array([(row["rmse_ab"], row["colorfulness_ratio"]) for row in rows]).T
+    distance = np.abs(np.log(np.maximum(ratio, 1e-6)))
+    return int(np.argmin(np.where(error <= (1 + tolerance) * error[0], distance, np.inf)))
 
 
 def judge(rgb_true, ab_pred):
-    """What the rule sees of an answer ab_pred (N, H, W, 2), and the answer as photos.
+    """What the rule sees of an answer ab_pred (N, H, W, 2), and the answer as photos like rgb_true.
 
     Gives a dict of rmse_ab, the mean over photos, and colorfulness_ratio, mean of the outputs' over
-    the truths'; and the photos, uint8 (N, H, W, 3), as `rgb_true`.
+    the truths'; and the photos.
     """
     rgb_pred = metrics.recolor(rgb_true, ab_pred)
     ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_true).mean()
@@ -256,11 +235,9 @@ def _averaged(trainer):
     """Within, the trained weights are their average over the steps, if there is one."""
     optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)  # of loss scaling
     variables = trainer.trainable_variables
-    if not optimizer.use_ema or not ops.convert_to_numpy(optimizer.iterations):
-        yield
-        return
     now = [ops.convert_to_numpy(variable) for variable in variables]
-    optimizer.finalize_variable_values(variables)
+    if ops.convert_to_numpy(optimizer.iterations):
+        optimizer.finalize_variable_values(variables)
     yield
     for variable, value in zip(variables, now, strict=True):
         variable.assign(value)

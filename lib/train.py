@@ -1,11 +1,8 @@
 """Training that reads like the paper and never loses work.
 
 `Colorizer` wraps a network: uint8 photos go in, CIELAB is computed inside the training step. `fit`
-trains one, saves after every epoch, and goes on where it was after being killed; on a CPU the
-resumed run ends with the very same weights.
-
-A run's folder holds model.keras (the network, when finished), history.csv (one row an epoch),
-params.json (sizes, settings, warnings) and checkpoint.json, while it runs with its weights.
+trains one and saves after every epoch. Its folder ends with model.keras (the network), history.csv
+(one row an epoch) and params.json (sizes, settings, warnings).
 
 References
 ----------
@@ -33,10 +30,14 @@ ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true a
 def prepare_device(seed):
     """Seed every random number generator, and use all GPUs; call it before building a network.
 
-    On a GPU precision is mixed, see `precision_for`; with TensorFlow each batch is split among all
-    GPUs. Returns a dict: device, precision, xla, replicas.
+    On a GPU activations have 16 bits: bfloat16 where it has it, from compute capability 8.0 on,
+    float16 on 7.x (a T4). With TensorFlow each batch is split among all GPUs. Returns a dict:
+    device, precision, xla, replicas.
     """
     capability = compute_capability()
+    precision = "float32"
+    if capability is not None and capability >= (7, 0):
+        precision = "mixed_float16" if capability < (8, 0) else "mixed_bfloat16"
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -45,10 +46,10 @@ def prepare_device(seed):
         if several and not tf.distribute.has_strategy():
             tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
     keras.utils.set_random_seed(seed)
-    keras.mixed_precision.set_dtype_policy(precision_for(capability))
+    keras.mixed_precision.set_dtype_policy(precision)
     return {
         "device": "CPU" if capability is None else "GPU",
-        "precision": keras.mixed_precision.dtype_policy().name,
+        "precision": precision,
         "xla": capability is not None,
         "replicas": replicas(),
     }
@@ -67,15 +68,8 @@ def compute_capability():
     return details.get("compute_capability", (0, 0)) if gpus else None
 
 
-def precision_for(capability):
-    """Keras's dtype policy: bfloat16 where a GPU has it, from 8.0 on; float16 on 7.x (a T4)."""
-    if capability is None or capability < (7, 0):
-        return "float32"
-    return "mixed_float16" if capability < (8, 0) else "mixed_bfloat16"
-
-
 def replicas():
-    """Among how many devices each batch is split."""
+    """Among how many devices each batch is split; losses are divided by it, gradients added up."""
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -88,10 +82,6 @@ class Trainer(keras.Model):
 
     def build(self, input_shape):
         self.built = True
-
-    def share(self, loss):
-        """A replica's part of the loss of the whole batch: TensorFlow adds up their gradients."""
-        return loss / replicas()
 
     def begin(self, optimizer):
         """Compile, with XLA on a GPU only: two CPU cores train 1.5 to 2 times slower with it."""
@@ -110,7 +100,7 @@ class Colorizer(Trainer):
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0):
         super().__init__(name="colorizer")
         self.network, self.feature_loss, self.feature_weight = network, feature_loss, feature_weight
-        self.loss_name, self.color_loss = loss, losses.get(loss)
+        self.loss_name, self.color_loss = loss, losses.LOSSES[loss]
         self.near = keras.metrics.Mean("accuracy")
         self.error = keras.metrics.RootMeanSquaredError("rmse_ab")
 
@@ -125,7 +115,7 @@ class Colorizer(Trainer):
             rgb_true = ops.cast(x, "float32") / 255.0
             rgb_pred = lab.lab_to_rgb(lab.unscale(lightness_scaled, y_pred))
             loss = loss + self.feature_weight * self.feature_loss(rgb_true, rgb_pred)
-        return self.share(loss)
+        return loss / replicas()
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         ab_true = lab.rgb_to_lab(x)[..., 1:]
@@ -189,12 +179,11 @@ def fit(
 ):
     """Train a network on the training photos, or go on where a killed run was.
 
-    `trainer` is a `Colorizer` or a `nogan.CriticTrainer`, `photos` are `data.preprocess.Photos`:
-    "train" is trained on, "val" measured after each epoch. A run in `folder` with other settings,
-    data or code is started over. `learning_rate` is Adam's at the start, `schedule` "cosine" (to
-    zero at the end) or "constant". With `patience` training stops when val_loss has not improved
-    for so many epochs, and the best epoch's weights are kept. `seed` is of the order of the photos
-    and their mirroring; `warnings` are kept in params.json and shown in the report.
+    `trainer` is a `Colorizer` or a `nogan.CriticTrainer`, `photos` are `data.preprocess.Photos`. A
+    run in `folder` with other settings, data or code is started over. `learning_rate` is Adam's at
+    the start, `schedule` "cosine" (to zero at the end) or "constant". With `patience` training
+    stops when val_loss has not improved for so many epochs, and the best epoch's weights are kept.
+    `seed` is of the order of the photos and their mirroring; `warnings` are kept in params.json.
 
     Gives a DataFrame with a row an epoch: epoch, loss, accuracy (the share of pixels within
     `ACCURACY_DISTANCE`), rmse_ab (pooled over all pixels, CIELAB units), val_loss, val_accuracy,
@@ -210,6 +199,8 @@ def fit(
     settings |= {"learning_rate": learning_rate, "schedule": schedule, "patience": patience}
     trainer.begin(trainer.adam(_rate(schedule, learning_rate, epochs * len(train))))
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
+    watched = sys.stdout.isatty() or "JPY_SESSION_NAME" in os.environ  # not under papermill
+    watched = watched or "google.colab" in sys.modules
     if not run.finished:
         train.epoch = run.start
         with memory_advice("BATCH_SIZE"):
@@ -219,7 +210,7 @@ def fit(
                 initial_epoch=run.start,
                 epochs=run.start if _exhausted(run.rows, patience) else epochs,
                 shuffle=False,
-                verbose=1 if watched() else 2,
+                verbose=1 if watched else 2,
                 callbacks=[_Epochs(run, train, patience)],
             )
         run.finish(warnings)
@@ -254,12 +245,6 @@ class _Epochs(keras.callbacks.Callback):
         self.run.save(epoch + 1)
 
 
-def watched():
-    """True when a person watches: a terminal, JupyterLab or Colab; False under papermill."""
-    in_notebook = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
-    return in_notebook or sys.stdout.isatty()
-
-
 @contextlib.contextmanager
 def memory_advice(parameter):
     """Turn a device's out-of-memory error into one that names the parameter to halve."""
@@ -269,8 +254,7 @@ def memory_advice(parameter):
         name = f"{type(error).__name__} {error}".upper().replace("_", "")  # TensorFlow's and JAX's
         if "RESOURCEEXHAUSTED" not in name:
             raise
-        advice = f"too little memory on the device: halve {parameter}, or IMAGE_SIZE"
-        raise MemoryError(advice) from error
+        raise MemoryError(f"too little memory: halve {parameter}, or IMAGE_SIZE") from error
 
 
 def _exhausted(rows, patience):

@@ -117,16 +117,6 @@ def fit_tiny(folder, epochs=3, network=tiny_network, **options):
     return colorizer.network, history
 
 
-def fit_critic(folder, epochs=3):
-    """`train.fit` of a fresh critic, with its dropout and spectral normalization."""
-    from lib import nogan, train
-
-    train.prepare_device(0)
-    trainer = nogan.CriticTrainer(tiny_critic(), tiny_network())
-    train.fit(trainer, photos(), folder, epochs=epochs, batch_size=4, learning_rate=1e-3)
-    return trainer.network
-
-
 def play_gan(folder, steps=12):
     """`nogan.adversarial` of fresh networks, a generator step after every critic step."""
     from lib import nogan, train

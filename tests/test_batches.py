@@ -62,12 +62,6 @@ def test_flips_mirror_whole_photos():
     assert 0 < sum(flipped) < 16
 
 
-def test_flips_leave_the_store_as_it_is():
-    images = numbered(8)
-    train.Batches(images, np.arange(8), 8, training=True)[0]
-    assert np.array_equal(images, numbered(8))
-
-
 @pytest.mark.parametrize("batch_size", [0, -1, 9])
 def test_batch_size_out_of_range_is_refused(batch_size):
     with pytest.raises(ValueError, match=f"BATCH_SIZE: expected 1 to 8 photos, got {batch_size}"):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import checkpoint, models, train
+from lib import checkpoint, models
 
 
 def history_of(folder):
@@ -23,47 +23,6 @@ def test_killed_runs_end_bit_for_bit_like_an_uninterrupted_one(finished, tmp_pat
     pd.testing.assert_frame_equal(history_of(tmp_path), history_of(folder), check_exact=True)
     assert helpers.same_weights(models.load(tmp_path / "model.keras"), network)
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in folder.iterdir()}
-
-
-def stop_after(epoch):
-    """Make training stop as by a kill, after `epoch` epochs are saved."""
-
-    def save(self, done):
-        plain(self, done)
-        if done == epoch:
-            raise KeyboardInterrupt
-
-    plain = checkpoint.Run.save
-    return save
-
-
-def test_a_critic_phase_that_was_stopped_ends_like_a_whole_one(monkeypatch, tmp_path):
-    whole = helpers.fit_critic(tmp_path / "whole")
-    monkeypatch.setattr(checkpoint.Run, "save", stop_after(2))
-    with pytest.raises(KeyboardInterrupt):
-        helpers.fit_critic(tmp_path / "cut")
-    monkeypatch.undo()
-    resumed = helpers.fit_critic(tmp_path / "cut")
-    assert helpers.same_weights(whole, resumed)
-
-
-def test_fitting_again_after_an_interrupt_goes_on(monkeypatch, tmp_path, finished):
-    """As when a notebook's cell, which seeds and builds, is stopped and run once more."""
-    _, network, history = finished
-    train.prepare_device(0)
-    colorizer = train.Colorizer(helpers.tiny_network())
-    options = {"epochs": 10, "batch_size": 4, "learning_rate": 1e-2, "warnings": ["a warning"]}
-    monkeypatch.setattr(checkpoint.Run, "save", stop_after(2))
-    with pytest.raises(KeyboardInterrupt):
-        train.fit(colorizer, helpers.photos(), tmp_path, **options)
-    monkeypatch.undo()
-    train.prepare_device(0)
-    colorizer = train.Colorizer(helpers.tiny_network())
-    whole = train.fit(colorizer, helpers.photos(), tmp_path, **options)
-    pd.testing.assert_frame_equal(
-        helpers.numbers(whole), helpers.numbers(history), check_exact=True
-    )
-    assert helpers.same_weights(colorizer.network, network)
 
 
 def test_no_epochs_leave_the_network_as_it_was_and_an_empty_history(tmp_path):
@@ -158,14 +117,6 @@ def test_what_another_run_has_left_is_removed_and_a_released_network_is_not(tmp_
         (tmp_path / name).write_text("")
     small_run(tmp_path, rate=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "released.npz"]
-
-
-def test_checkpoint_files_deleted_by_hand_start_over(tmp_path):
-    advance(small_run(tmp_path), 1)
-    for path in tmp_path.glob("checkpoint-*.weights.h5"):
-        path.unlink()
-    run = small_run(tmp_path)
-    assert (run.rows, run.start) == ([], 0)
 
 
 def test_a_killed_adversarial_run_ends_like_an_uninterrupted_one(tmp_path):

@@ -5,12 +5,10 @@ import types
 import helpers
 import keras
 import numpy as np
-import pandas as pd
 import pytest
-from keras import layers, ops
+from keras import layers
 
 from lib import lab, models, nogan, train
-from lib.models import SpectralConv2D
 
 # ---------------------------------------------------------------- the network
 
@@ -23,21 +21,6 @@ def test_critic_gives_patch_logits():
         assert critic.predict_on_batch(inputs).shape == (2, *patches, 1)
     last = critic.layers[-1]
     assert last.activation is keras.activations.linear
-
-
-def test_critic_looks_at_lightness_and_at_color():
-    critic = models.build_critic(4)
-    light, ab = helpers.lightness(1, 32, 32), helpers.color(1, 32, 32)
-    logits = ops.convert_to_numpy(critic([light, ab]))
-    assert np.abs(logits - ops.convert_to_numpy(critic([-light, ab]))).max() > 1e-3
-    assert np.abs(logits - ops.convert_to_numpy(critic([light, -ab]))).max() > 1e-3
-    assert np.array_equal(logits, ops.convert_to_numpy(critic([light, ab])))  # no dropout here
-
-
-def test_every_convolution_of_the_critic_is_spectrally_normalized():
-    critic = models.build_critic(4)
-    assert helpers.of(critic, layers.Conv2D) == []
-    assert len(helpers.of(critic, SpectralConv2D)) == 8
 
 
 # ---------------------------------------------------------------- phase 2 of NoGAN
@@ -72,29 +55,12 @@ def test_critic_training_leaves_the_generator_alone_and_moves_all_of_the_critic(
     assert helpers.moved(critic, after) == [path for path, _ in critic]
 
 
-def test_trained_critic_is_kept_with_its_history(critic_phase):
-    history = pd.read_csv(critic_phase.folder / "history.csv")
-    assert {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"} <= set(history.columns)
-    loaded = models.load(critic_phase.folder / "model.keras")
-    assert helpers.same_weights(critic_phase.critic, loaded)
-
-
 def test_critic_sees_the_true_colors_first_and_the_generated_ones_after():
-    seen = []
-
-    def judge(inputs, training=False):
-        seen.append([ops.convert_to_numpy(part) for part in inputs])
-        return inputs[0][:, :1, :1]
-
-    keras.utils.set_random_seed(0)
-    generator = helpers.tiny_network()
-    trainer = nogan.CriticTrainer(models.build_critic(2), generator)
-    object.__setattr__(trainer, "network", judge)
-    rgb = helpers.patches(2, 16)
-    trainer.call(rgb)
-    ((light, ab),) = seen
-    lightness_scaled, ab_true = (ops.convert_to_numpy(x) for x in lab.scale(lab.rgb_to_lab(rgb)))
-    assert np.array_equal(light, np.concatenate([lightness_scaled] * 2))
+    inputs = [keras.Input((16, 16, channels)) for channels in (1, 2)]
+    shows_ab = keras.Model(inputs, layers.Identity()(inputs[1]))
+    generator, rgb = helpers.tiny_network(), helpers.patches(2, 16)
+    ab = np.asarray(nogan.CriticTrainer(shows_ab, generator).call(rgb))
+    lightness_scaled, ab_true = lab.scale(lab.rgb_to_lab(rgb))
     assert np.array_equal(ab[:2], ab_true)
     np.testing.assert_allclose(ab[2:], generator(lightness_scaled), atol=1e-6)
 

@@ -59,7 +59,17 @@ def test_only_the_data_folder_names_the_place_of_the_photos():
     assert naming and all(name.startswith("data/") for name in naming)
 
 
+def lines(paths):
+    return sum(len(path.read_text("utf-8").splitlines()) for path in paths)
+
+
 def test_the_core_stays_small():
     core = sorted(LIB.glob("*.py"))
     assert len(core) - 1 <= 12  # without __init__.py
-    assert sum(len(path.read_text("utf-8").splitlines()) for path in core) <= 2410
+    assert lines(core) <= 2300
+
+
+def test_lib_and_its_tests_stay_small():
+    assert lines(LIB.rglob("*.py")) <= 8000
+    tests = Path(__file__).parent
+    assert lines(set(tests.rglob("*.py")) - set((tests / "benchmarks").rglob("*.py"))) <= 7000

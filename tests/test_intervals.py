@@ -40,19 +40,6 @@ def test_summary_is_reproducible_and_blind_to_the_order_of_rows():
     pd.testing.assert_frame_equal(summary, intervals.summarize(mixed, seed=1))
 
 
-def test_summary_of_one_photo():
-    summary = intervals.summarize(long_table({"cnn": [4.2]}))
-    assert summary.loc[0, ["rmse_ab", "rmse_ab_low", "rmse_ab_high"]].tolist() == [4.2] * 3
-
-
-def test_interval_of_many_photos_is_that_of_the_normal_distribution():
-    values = np.random.default_rng(3).normal(10, 2, 2000)
-    summary = intervals.summarize(long_table({"cnn": values})).loc[0]
-    half = 1.96 * values.std() / np.sqrt(len(values))
-    np.testing.assert_allclose(summary["rmse_ab_low"], values.mean() - half, atol=0.1 * half)
-    np.testing.assert_allclose(summary["rmse_ab_high"], values.mean() + half, atol=0.1 * half)
-
-
 def test_intervals_cover_the_true_mean():
     samples = np.random.default_rng(4).normal(10, 2, (400, 50))
     summary = intervals.summarize(long_table({f"model {i}": s for i, s in enumerate(samples)}))
@@ -135,10 +122,3 @@ def test_ratios_without_anything_below_are_nan():
     assert ratio.drop(columns="model").isna().all(axis=None)
     with pytest.raises(KeyError, match="truth"):
         intervals.ratio_to_truth(long_table({"cnn": [1.0, 2.0]}), "rmse_ab")
-
-
-def test_resamples_hold_as_many_photos_and_are_shared():
-    times = intervals.resamples(7, 0)
-    assert times.shape == (2000, 7) and (times.sum(axis=1) == 7).all()
-    assert intervals.resamples(7, 0) is times and not times.flags.writeable
-    assert (intervals.resamples(7, 1) != times).any()

@@ -24,17 +24,6 @@ def brute_force_kernel(x, y):
     return (sum(a * b for a, b in zip(x, y, strict=True)) / len(x) + 1) ** 3
 
 
-def closed_form(mean, deviation):
-    """MMD^2 of N(0, 1) and N(mean, deviation^2) in one dimension, from their moments.
-
-    E (xy + 1)^3 = sum over j of binomial(3, j) E x^j E y^j, so that MMD^2 is the sum over j of
-    binomial(3, j) times the squared difference of the j-th moments.
-    """
-    second = mean**2 + deviation**2 - 1
-    third = mean**3 + 3 * mean * deviation**2
-    return 3 * mean**2 + 3 * second**2 + third**2
-
-
 def closed_form_of_shift(m, d):
     """The same of N(0, I) and N(m 1, I) in d dimensions, from the norms of the moment tensors."""
     return 3 * m**2 + 3 * m**4 + m**6 + 6 * m**4 / d + m**2 * (3 / d + 6 / d**2)
@@ -69,20 +58,6 @@ def test_kid_is_the_mean_over_all_halves():
     np.testing.assert_allclose(kid.kid(true, pred)[0], np.mean(values))
 
 
-def test_mmd2_of_gaussians_is_unbiased():
-    """The same distribution has 0 in the mean, others what the closed form says."""
-    for mean, deviation in [(0, 1), (0.5, 1.2)]:
-        draws = np.random.default_rng(1).normal(size=(2, 3000, 20, 1))
-        values = [mmd2(x, mean + deviation * y) for x, y in zip(*draws, strict=True)]
-        error = np.std(values) / np.sqrt(len(values))
-        assert abs(np.mean(values) - closed_form(mean, deviation)) < 3 * error
-        assert np.mean(np.array(values) < 0) > 0.1 or mean  # unbiased: below 0 now and then
-
-
-def test_closed_forms_agree_where_both_hold():
-    np.testing.assert_allclose(closed_form_of_shift(0.7, 1), closed_form(0.7, 1.0))
-
-
 def test_kid_of_dependent_gaussians_is_unbiased_and_its_interval_covers():
     expected, values, covered = closed_form_of_shift(0.3, 16), [], []
     for seed in range(150):
@@ -91,14 +66,6 @@ def test_kid_of_dependent_gaussians_is_unbiased_and_its_interval_covers():
         covered.append(low <= expected <= high)
     assert abs(np.mean(values) - expected) < 3 * np.std(values) / np.sqrt(len(values))
     assert 0.90 <= np.mean(covered) <= 0.99
-
-
-def test_interval_near_zero_is_wide_rather_than_narrow():
-    covered = []
-    for seed in range(100):
-        _, low, high = kid.kid(*gaussians(40, 0.0, seed))
-        covered.append(low <= 0 <= high)
-    assert np.mean(covered) >= 0.93
 
 
 def test_photos_as_good_as_real_lie_on_the_floor_and_shifted_ones_above():

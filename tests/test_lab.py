@@ -57,13 +57,6 @@ def test_agrees_with_scikit_image(colours):
     np.testing.assert_allclose(to_lab(rgb), color.rgb2lab(rgb / 255), atol=0.01)
 
 
-def test_inverse_agrees_with_scikit_image():
-    values = color.rgb2lab(lattice() / 255)
-    expected = np.clip(color.lab2rgb(values), 0, 1)
-    # Their white points differ in the fifth digit (ours makes grey exactly neutral).
-    np.testing.assert_allclose(np.asarray(lab.lab_to_rgb(values)), expected, atol=1e-3)
-
-
 @pytest.mark.parametrize("colours", COLOURS)
 def test_round_trip_is_exact_in_8_bits(colours):
     rgb = COLOURS[colours]()
@@ -74,13 +67,6 @@ def test_greys_have_no_colour_and_rising_lightness():
     values = to_lab(greys())
     assert np.abs(values[:, 1:]).max() < 1e-3
     assert (np.diff(values[:, 0]) > 0).all()
-
-
-def test_uint8_equals_float():
-    rgb = random_colours()[:1000]
-    as_float = rgb.astype(np.float32) / 255
-    np.testing.assert_allclose(to_lab(rgb), to_lab(as_float), atol=2e-4)  # a table and a formula
-    np.testing.assert_allclose(to_lab(rgb), to_lab(rgb / 255.0), atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(3,), (5, 3), (4, 5, 3), (2, 4, 5, 3)])
@@ -127,14 +113,6 @@ def test_wrong_channels_are_refused(shape):
             function(values)
 
 
-def test_unscale_refuses_wrong_channels():
-    one, two = np.zeros((4, 1), np.float32), np.zeros((4, 2), np.float32)
-    with pytest.raises(ValueError, match="lightness_scaled: expected 1"):
-        lab.unscale(two, two)
-    with pytest.raises(ValueError, match="ab_scaled: expected 2"):
-        lab.unscale(one, one)
-
-
 def exact_linear(rgb):
     """The standards in float64, as written: sRGB in [0, 1] to linear light."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((np.abs(rgb) + 0.055) / 1.055) ** 2.4)
@@ -165,11 +143,6 @@ def test_error_against_the_standards_in_float64(colours):
     values = np.float32(expected)
     back = np.asarray(lab.lab_to_rgb(values))
     np.testing.assert_allclose(back, exact_rgb(values.astype(np.float64)), rtol=0, atol=1e-5)
-
-
-def test_not_a_number_stays_so():
-    pixel = np.float32([np.nan, 0.5, 0.5])
-    assert np.isnan(to_lab(pixel)).any() and np.isnan(np.asarray(lab.lab_to_rgb(pixel))).any()
 
 
 MODES = {"eager": None, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
@@ -242,16 +215,6 @@ def test_gradients_of_lab_are_finite():
     values = np.concatenate([lattice() / 255, [[-0.1, 0, 0], [1.2, 1, 1], [0.04045] * 3]])
     slopes = gradient(lab.rgb_to_lab, values)
     assert np.isfinite(slopes).all()
-
-
-def test_gradient_agrees_with_differences():
-    centre, step = to_lab(np.uint8([[120, 90, 60], [90, 160, 140]])), 0.1
-    slopes = gradient(lab.lab_to_rgb, centre)
-    for channel in range(3):
-        shift = step * np.eye(3, dtype=np.float32)[channel]
-        above, below = (np.asarray(lab.lab_to_rgb(centre + sign * shift)) for sign in (1, -1))
-        estimate = (above - below).sum(axis=-1) / (2 * step)
-        np.testing.assert_allclose(slopes[:, channel], estimate, rtol=0.01, atol=1e-4)
 
 
 def test_l_of_luminance_alone_is_that_of_the_colour():

@@ -89,12 +89,6 @@ def test_delta_e_of_pixels_agrees_with_float64():
         assert np.quantile(error, 0.999) < 5e-3 and error.mean() < 1e-4
 
 
-def test_delta_e_agrees_with_float64():
-    expected = color.deltaE_ciede2000(color.rgb2lab(TRUE), color.rgb2lab(PRED), channel_axis=-1)
-    values = metrics.delta_e_2000(TRUE, PRED)
-    np.testing.assert_allclose(values, expected.mean(axis=(1, 2)), rtol=1e-4)
-
-
 def test_psnr_agrees_with_scikit_image():
     expected = [
         peak_signal_noise_ratio(t, p, data_range=255) for t, p in zip(TRUE, PRED, strict=True)
@@ -135,23 +129,12 @@ def test_rmse_of_two_pixels():
     np.testing.assert_allclose(metrics.rmse_ab(ab_true, ab_pred), np.sqrt((9 + 16) / 4))
 
 
-def test_black_against_white():
-    assert metrics.rmse_rgb(flat(0), flat(255)) == 255
-    assert psnr(flat(0), flat(255)) == 0
-    np.testing.assert_allclose(metrics.delta_e_2000(flat(0), flat(255)), 100, atol=0.01)
-
-
 def test_colorfulness_is_signed():
     # rg = +-255 and yb = 127.5. With absolute values it would be 0.3 hypot(255, 127.5) = 85.5.
     value = metrics.colorfulness(halves([255, 0, 0], [0, 255, 0]))
     np.testing.assert_allclose(value, 255 + 0.3 * 127.5)
     np.testing.assert_allclose(value, 293.3, atol=0.06)
     np.testing.assert_allclose(metrics.colorfulness(flat([255, 0, 0])), 85.5, atol=0.06)
-
-
-def test_colorfulness_of_one_colour_has_no_variance():
-    expected = 0.3 * np.hypot(90 - 60, (90 + 60) / 2 - 35)
-    np.testing.assert_allclose(metrics.colorfulness(flat([90, 60, 35])), expected)
 
 
 # Limits
@@ -171,14 +154,6 @@ def test_grey_pictures_have_no_colorfulness():
     assert (metrics.colorfulness(grey) == 0).all()
 
 
-@pytest.mark.parametrize("measure", RGB_MEASURES)
-def test_measures_of_rgb_are_symmetric_and_per_photo(measure):
-    values = measure(TRUE, PRED)
-    assert values.shape == (3,) and values.dtype == np.float64
-    np.testing.assert_allclose(measure(PRED, TRUE), values, rtol=1e-5)
-    np.testing.assert_allclose(measure(TRUE[1:2], PRED[1:2]), values[1:2], rtol=1e-5)
-
-
 # Pictures of a prediction
 
 
@@ -187,13 +162,6 @@ def test_recolor_keeps_the_truth_and_cuts_what_srgb_cannot_show():
     beyond = metrics.recolor(TRUE, AB_TRUE + 500)
     assert beyond.dtype == np.uint8 and beyond.shape == TRUE.shape
     np.testing.assert_allclose(metrics.rmse_ab(AB_TRUE, AB_TRUE + 500), 500, rtol=1e-5)
-
-
-def test_recolored_grey_has_no_colorfulness():
-    # Not quite 0: D65 as rounded in the standard leaves a grey 0.005 off in b, so that about one
-    # pixel in a hundred rounds to another 8-bit level in blue.
-    grey = metrics.recolor(TRUE, np.zeros_like(AB_TRUE))
-    np.testing.assert_allclose(metrics.colorfulness(grey), 0, atol=0.2)
 
 
 def test_chunks_change_nothing(monkeypatch):
@@ -210,17 +178,6 @@ def test_chunks_change_nothing(monkeypatch):
 
 
 # Undefined and smallest cases
-
-
-def test_one_pixel_is_measured():
-    true, pred = TRUE[:1, :1, :1], PRED[:1, :1, :1]
-    expected = np.sqrt(np.square(true.astype(float) - pred).mean())
-    np.testing.assert_allclose(metrics.rmse_rgb(true, pred), expected, rtol=1e-6)
-    red, green, blue = true.ravel().astype(float)
-    expected = 0.3 * np.hypot(red - green, (red + green) / 2 - blue)  # one pixel has no variance
-    np.testing.assert_allclose(metrics.colorfulness(true), expected, rtol=1e-6)
-    assert metrics.delta_e_2000(true, true) == 0 and psnr(true, true) == 100
-    assert metrics.auc(AB_TRUE[:1, :1, :1], AB_TRUE[:1, :1, :1]) == 100
 
 
 # Colour classes
@@ -260,61 +217,41 @@ def test_borders_of_colour_classes():
     assert metrics.color_classes(chroma).ravel().tolist() == [0, metrics.COLORS.index("yellow"), 0]
 
 
-def test_measures_are_described():
-    assert list(metrics.MEASURES)[:3] == ["rmse_ab", "rmse_rgb", "psnr"]
-    assert {better for _, _, better in metrics.MEASURES.values()} == {"lower", "higher", "truth"}
-    assert {better for _, _, better in metrics.SET_MEASURES.values()} == {"lower", "one"}
-    assert not set(metrics.MEASURES) & set(metrics.SET_MEASURES)
-
-
 # Bad arguments
 
 
-@pytest.mark.parametrize("measure", RGB_MEASURES)
-def test_bad_rgb_is_refused(measure):
-    with pytest.raises(ValueError, match="rgb_true: expected dtype uint8, got float32"):
-        measure(TRUE.astype(np.float32), PRED)
-    with pytest.raises(ValueError, match="rgb_pred: expected dtype uint8, got int64"):
-        measure(TRUE, PRED.astype(np.int64))
-    with pytest.raises(ValueError, match="rgb_pred"):
-        measure(TRUE, PRED[:, :-1])
-    with pytest.raises(ValueError, match="rgb_true: expected .N"):
-        measure(TRUE[0], PRED[0])
-    with pytest.raises(ValueError, match="rgb_true: expected .N"):
-        measure(TRUE[:0], PRED[:0])
+@pytest.mark.parametrize("measure", [*RGB_MEASURES, metrics.recolor])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rgb: rgb.astype(np.float32), "rgb_true: expected dtype uint8, got float32"),
+        (lambda rgb: rgb[0], "rgb_true: expected .N"),
+        (lambda rgb: rgb[:0], "rgb_true: expected .N"),
+        (lambda rgb: rgb[:, :-1], "expected rgb_true and .* of the same size"),
+    ],
+)
+def test_bad_rgb_is_refused(measure, change, message):
+    with pytest.raises(ValueError, match=message):
+        measure(change(TRUE), AB_PRED if measure is metrics.recolor else PRED)
 
 
 @pytest.mark.parametrize("measure", AB_MEASURES)
-def test_bad_ab_is_refused(measure):
-    broken = AB_PRED.copy()
-    broken[2, 3, 4, 1] = np.nan
-    with pytest.raises(ValueError, match="ab_pred: expected finite"):
-        measure(AB_TRUE, broken)
-    with pytest.raises(ValueError, match="ab_true: expected finite"):
-        measure(broken, AB_PRED)
-    with pytest.raises(ValueError, match="ab_pred: expected dtype float"):
-        measure(AB_TRUE, AB_PRED.astype(int))
-    with pytest.raises(ValueError, match="ab_pred: expected .N"):
-        measure(AB_TRUE, AB_PRED[..., :1])
-    with pytest.raises(ValueError, match="ab_pred"):
-        measure(AB_TRUE, AB_PRED[:2])
-
-
-def test_recolor_refuses_what_does_not_match():
-    with pytest.raises(ValueError, match="ab_pred"):
-        metrics.recolor(TRUE, AB_PRED[:2])
-    with pytest.raises(ValueError, match="ab_pred: expected finite"):
-        metrics.recolor(TRUE, np.full_like(AB_PRED, np.inf))
-    with pytest.raises(ValueError, match="rgb_true"):
-        metrics.recolor(TRUE / 255, AB_PRED)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ab: np.where(ab == ab.max(), np.nan, ab), "ab_pred: expected finite"),
+        (lambda ab: np.where(ab == ab.max(), np.inf, ab), "ab_pred: expected finite"),
+        (lambda ab: ab.astype(int), "ab_pred: expected dtype float"),
+        (lambda ab: ab[..., :1], "ab_pred: expected .N"),
+        (lambda ab: ab[:2], "expected ab_true and ab_pred of the same size"),
+    ],
+)
+def test_bad_ab_is_refused(measure, change, message):
+    with pytest.raises(ValueError, match=message):
+        measure(AB_TRUE, change(AB_PRED))
 
 
 def test_ssim_refuses_pictures_smaller_than_its_window():
     with pytest.raises(ValueError, match="7 pixels"):
         metrics.ssim(flat(0, size=6), flat(0, size=6))
     assert metrics.ssim(flat(0, size=7), flat(0, size=7)) == 1
-
-
-def test_bad_colorfulness_is_refused():
-    with pytest.raises(ValueError, match="rgb: expected dtype uint8"):
-        metrics.colorfulness(TRUE / 255)

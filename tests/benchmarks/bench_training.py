@@ -46,7 +46,7 @@ def trainers_of(name, size):
     xception = models.load_xception(None)
     if name == "generator":
         return [train.Colorizer(models.build_generator(), "mae", losses.FeatureLoss(xception))]
-    return [train.Colorizer(models.NETWORKS[name].build(xception))]
+    return [train.Colorizer(models.build_xception(xception, skips=name == "xception_skips"))]
 
 
 def step_of(trainers, rgb, xla):
