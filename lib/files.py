@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 LIB = Path(__file__).resolve().parent
-BESIDE = (".j2", ".yaml")  # files in the folder of a module that count as its code
+BESIDE = (".j2", ".mplstyle", ".yaml")  # files in the folder of a module that count as its code
 MAGIC = re.compile(r"^([ \t]*)([%!].*)$", re.MULTILINE)  # lines of IPython, not of Python
 
 

@@ -8,6 +8,7 @@ Reference: Okabe, Ito (2008), Color universal design.
 
 import functools
 import io
+from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -54,30 +55,7 @@ LINES = {  # line of a model in curves: (colour, line style, marker)
     "generator": (RED, (0, (6, 1, 1, 1, 1, 1)), "^"),
     "gan": (BLACK, "-", "P"),
 }
-STYLE = {
-    "font.size": 9.0,
-    "text.parse_math": False,  # a dollar in the name of a photo is a dollar
-    "axes.titlesize": 10.0,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 9.0,
-    "axes.edgecolor": GRAY,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "#E2E2E2",
-    "grid.linewidth": 0.7,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "hatch.color": "#00000033",
-    "hatch.linewidth": 0.6,
-    "legend.frameon": False,
-    "figure.dpi": DPI,
-    "image.interpolation": "nearest",  # a pixel of a small photo stays a square
-}
+STYLE = Path(__file__).with_name("study.mplstyle")  # sizes and colours of every figure
 
 
 class StudyFigure(Figure):
@@ -94,7 +72,7 @@ def styled(draw):
 
     @functools.wraps(draw)
     def drawn(*values, **options):
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(fname=STYLE):
             figure = draw(*values, **options)
             figure.draw_without_rendering()  # ticks are made at drawing: make them in this style
         return figure
@@ -134,7 +112,7 @@ def readable(text):
 
 def _write(figure, target, **metadata):
     """A figure as PNG into a file; the keywords become text chunks."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(fname=STYLE):
         figure.savefig(target, format="png", dpi=DPI, metadata={"Software": None, **metadata})
 
 
