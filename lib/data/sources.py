@@ -28,10 +28,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from PIL import Image
 from tqdm import tqdm
 
-from lib.data.decode import FORMATS, SUFFIXES
+from lib.data.decode import SUFFIXES
 from lib.files import digest, write_text
 
 PUBLIC = {
@@ -129,11 +128,10 @@ def make_folder(folder, is_made, build):
 def photos_in(folder, suffixes=SUFFIXES):
     """The photos anywhere in a folder: the one rule of what is one.
 
-    A photo is a file with one of the suffixes (in lower case, with their dot), or without a suffix
-    but with the first bytes of a photo. Folders that are links are entered, each folder once. A
-    link to nowhere counts as a photo, so that it can be named as an unreadable one. Hidden files
-    and folders (such as `.thumbnails` and `.dtrash`), `__MACOSX` and all that is no regular file
-    are left out.
+    A photo is a regular file with one of the suffixes (in lower case, with their dot), or a link of
+    such a name to nowhere, so that it can be named as an unreadable one. Folders that are links are
+    entered, each folder once. Hidden files and folders (such as `.thumbnails` and `.dtrash`) and
+    `__MACOSX` are left out.
 
     Gives a sorted list of paths, and in words what was left out, such as "2 hidden, 1 .mpg".
     """
@@ -216,7 +214,7 @@ def extract(archive, folder):
             for name, unpack in members:
                 bar.update()
                 path = Path(name)
-                if path.suffix.lower() in {"", *SUFFIXES} and not any(map(_is_hidden, path.parts)):
+                if path.suffix.lower() in SUFFIXES and not any(map(_is_hidden, path.parts)):
                     unpack(folder)
     except DataError:
         raise
@@ -289,28 +287,17 @@ def _is_hidden(name):
 
 def _kind(path, suffixes):
     """What a path is: a "photo", a "folder", or else why it is neither."""
-    suffix = path.suffix.lower()
     if _is_hidden(path.name):
         return "hidden"
-    try:
-        status = path.stat()
-    except OSError:
-        return "photo" if suffix in suffixes else "links to nowhere"
-    if stat.S_ISDIR(status.st_mode):
+    mode = stat.S_IFREG  # of a link to nowhere, too
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         return "folder"
-    if suffix not in {"", *suffixes}:
-        return printable(suffix)
-    if not stat.S_ISREG(status.st_mode):
-        return "no regular files"
-    known = suffix or (status.st_size and _begins_like_a_photo(path))  # in /proc nothing has a size
-    return "photo" if known else "without suffix"
-
-
-def _begins_like_a_photo(path):
-    marked = [name for name in FORMATS if name != "TGA"]
-    with contextlib.suppress(Exception), Image.open(path, formats=marked):
-        return True
-    return False
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        return printable(suffix) or "without suffix"
+    return "photo" if stat.S_ISREG(mode) else "no regular files"
 
 
 def _local(source):
