@@ -191,11 +191,11 @@ def _build(folder, found, parameters):
         names, photos, left_out = _in_order(found, most)
         work = functools.partial(cleaning.examine, size=size)
     else:
-        names, photos = map(scenes.name, range(most)), range(most)
+        names, photos = [f"scene-{index:06d}" for index in range(most)], range(most)
         work = functools.partial(_draw, size=size, seed=parameters["seed"])
     pixels = folder / "pixels"  # of all photos that can be used
     table = _write_pixels(pixels, photos, work)
-    table["file"] = list(names)
+    table["file"] = names
     stored = np.flatnonzero(table["reason"] == "")  # these have pixels, in this order
     _reject_duplicates(table, stored)
     good = table["reason"] == ""

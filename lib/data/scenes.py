@@ -17,8 +17,6 @@ rounds to 8 bits, which moves L by a few tenths at most; the oracles are not rou
 named by its index and a seed, and is the same picture at every size.
 """
 
-import functools
-
 import numpy as np
 
 from lib import lab
@@ -84,22 +82,13 @@ def oracle_sample(indices, size, seed=0):
 def oracles(photos):
     """The two oracles as rows of the study's table: functions of rows of photos and their L."""
 
-    def predict(oracle, rows, _):
-        indices = [index_of(name) for name in photos.names(rows)]
-        return oracle(indices, photos.image_size, photos.seed)
+    def mean(rows, _):
+        return oracle_mean(rows, photos.image_size, photos.seed)  # a scene's row is its index
 
-    known = {"oracle_mean": oracle_mean, "oracle_sample": oracle_sample}
-    return {name: functools.partial(predict, oracle) for name, oracle in known.items()}
+    def sample(rows, _):
+        return oracle_sample(rows, photos.image_size, photos.seed)
 
-
-def name(index):
-    """The name of a scene: 123 gives "scene-000123"."""
-    return f"scene-{index:06d}"
-
-
-def index_of(name):
-    """The index of a scene: "scene-000123" gives 123. ValueError if `name` names no scene."""
-    return int(name.removeprefix("scene-"))
+    return {"oracle_mean": mean, "oracle_sample": sample}
 
 
 def _render(indices, size, seed, redraw):

@@ -154,14 +154,6 @@ def test_no_perturbation_of_the_mean_beats_it():
     assert 1.3 < rmse(sample) / best < 1.55
 
 
-def test_names():
-    assert scenes.name(123) == "scene-000123"
-    for index in (0, 123, 1_000_000):
-        assert scenes.index_of(scenes.name(index)) == index
-    with pytest.raises(ValueError):
-        scenes.index_of("photo.jpg")
-
-
 def test_negative_numbers_are_refused():
     for arguments in (([-1], 32), ([0], 32, -1)):
         with pytest.raises(ValueError):
