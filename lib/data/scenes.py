@@ -82,13 +82,10 @@ def oracle_sample(indices, size, seed=0):
 def oracles(photos):
     """The two oracles as rows of the study's table: functions of rows of photos and their L."""
 
-    def mean(rows, _):
-        return oracle_mean(rows, photos.image_size, photos.seed)  # a scene's row is its index
+    def row(oracle):  # the row of a scene among the photos is its index
+        return lambda rows, _: oracle(rows, photos.image_size, photos.seed)
 
-    def sample(rows, _):
-        return oracle_sample(rows, photos.image_size, photos.seed)
-
-    return {"oracle_mean": mean, "oracle_sample": sample}
+    return {"oracle_mean": row(oracle_mean), "oracle_sample": row(oracle_sample)}
 
 
 def _render(indices, size, seed, redraw):
@@ -126,7 +123,10 @@ def _meadow(canvas):
     _land(canvas, "grass", _hill(canvas, horizon, 0.04))
     _land(canvas, "grass", _hill(canvas, horizon + 0.15, 0.04))
     if canvas.one_of(True, True, False):
-        _flowers(canvas, _hill(canvas, max(horizon, 0.0) + 0.35, 0.05))
+        field = canvas.coverage(_hill(canvas, max(horizon, 0.0) + 0.35, 0.05))
+        blooms = dots(canvas.window().x, canvas.window().y, 15.0, canvas.pixel, 0.37)
+        flowers = canvas.window(), field * np.clip(0.2 + blooms, 0.0, 1.0)
+        canvas.paint(flowers, 54.0 + 14.0 * blooms, "flowers")
     things = "tree", "tree", "tree", "pine tree", "blossom tree", "ball", "ball", "panelled ball"
     _scatter(canvas, 2, 5, max(horizon, 0.0) + 0.2, 1.0, *things)
 
@@ -242,14 +242,6 @@ def _land(canvas, kind, depth):
         "sea": lambda: 5.0 * waves(x, y, 17.0, pixel, 0.006),
     }[kind]()
     canvas.paint((window, canvas.coverage(depth)), lightness + texture, kind)
-
-
-def _flowers(canvas, depth):
-    """A field of flowers of one kind; their colour is left to chance."""
-    window = canvas.window()
-    blooms = dots(window.x, window.y, 15.0, canvas.pixel, 0.37)
-    mask = canvas.coverage(depth) * np.clip(0.2 + blooms, 0.0, 1.0)
-    canvas.paint((window, mask), 54.0 + 14.0 * blooms, "flowers")
 
 
 def _scatter(canvas, least, most, top, bottom, *kinds):
