@@ -19,6 +19,7 @@ import stat
 from pathlib import Path
 
 import numpy as np
+import pyvips
 import tifffile
 from PIL import Image, ImageCms, ImageOps
 
@@ -27,17 +28,16 @@ _SUFFIXES = ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .bmp .gif .jp2 .j
 SUFFIXES = frozenset([*_SUFFIXES.split(), ".pbm", ".pnm", ".tga"])
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I")  # of Pillow
 MEANINGS = dict(MINISWHITE=1, MINISBLACK=1, PALETTE=1, RGB=3, YCBCR=3, SEPARATED=4)  # of TIFF
-DEPTHS = dict(uint8=8, uint16=16, uint32=32, int32=32, float16=16, float32=32)  # bits, of TIFF
+DEPTHS = dict(uint8=8, uint16=16, float32=32)  # bits, of TIFF
 MOST = 178_956_970  # pixels of a photo
 MOST_BYTES = 2 << 30  # of a file
 NEAR_SRGB = 16  # levels of 255: by how much a profile may miss sRGB that is called so
 KEPT = ("exif", "xmp", "iptc", "comment", "dpi", "icc_profile")  # of what a file says besides
 XMP, IPTC, PROFILE = 700, 33723, 34675  # tags of TIFF
-NAMES = {b"%!PS": "PostScript", b"%PDF": "PDF", b"8BPS": "Photoshop", b"PK\3\4": "a zip archive"}
-NAMES |= {b"\x1aE\xdf\xa3": "a film (Matroska, WebM)", b"\0\0\1\xba": "a film (MPEG)"}
+NAMES = {b"%!PS": "PostScript", b"%PDF": "PDF", b"\0\0\1\xba": "a film (MPEG)"}
 NAMES |= dict.fromkeys((b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf"), "HEIC")
-NAMES |= {b"ftyp": "a film (MP4, QuickTime)", b"RIFF": "a film or sound (RIFF)"}
-NAMES |= {b"<": "XML, HTML or SVG", b"": "no photo"}
+NAMES |= {b"ftyp": "a film (MP4, QuickTime)", b"\x1aE\xdf\xa3": "a film (Matroska, WebM)"}
+NAMES |= {b"RIFF": "a film or sound (RIFF)", b"<": "XML, HTML or SVG", b"": "no photo"}
 
 Image.MAX_IMAGE_PIXELS = None  # `MOST` is checked instead
 
@@ -73,8 +73,7 @@ def on_white(photo):
     """A photo as a network is shown it: uint8 (H, W, 3), over white where it is transparent."""
     picture = Image.fromarray(eight_bits(photo))
     if picture.mode == "RGBA":
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return np.asarray(picture.convert("RGB"))
 
 
@@ -112,8 +111,6 @@ def _others(data, largest, most):
         ImageOps.exif_transpose(image, in_place=True)
 
     if image.format == "PNG" and data[24] == 16:
-        import pyvips  # here, as photos of other kinds need none
-
         pixels = pyvips.Image.pngload_buffer(data, fail_on="truncated").autorot().numpy()
         mode = "L" if pixels.ndim == 2 or pixels.shape[2] == 2 else "RGB"
     elif image.mode.startswith("I"):
@@ -126,8 +123,6 @@ def _others(data, largest, most):
 
 def _tiff(data, most):
     """`read` for TIFF."""
-    import pyvips
-
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what counts is said in the error
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page, pictures = file.pages[0], sum(not page.is_reduced for page in file.pages)
@@ -145,8 +140,12 @@ def _tiff(data, most):
             raise Unreadable("truncated: TIFF that ends before its pixels do")
         found = {tag: page.tags.valueof(tag) for tag in (XMP, IPTC, PROFILE, 282, 283, 296)}
     pixels = pyvips.Image.tiffload_buffer(data, fail_on="error").autorot().numpy()
-    if pixels.dtype not in (np.uint8, np.uint16):
-        pixels = _levels(pixels)
+    if kind == "float32":
+        peak = pixels[np.isfinite(pixels)].max(initial=0)
+        if peak > 1.1:  # a little above white is white
+            raise Unreadable(f"unreadable: TIFF of float32 up to {peak:.6g}, where 1 is white")
+        shares = np.nan_to_num(np.float64(pixels)).clip(0, 1)  # infinite is white
+        pixels = np.rint(65535 * shares).astype(np.uint16)
     mode = "RGB" if meaning == "PALETTE" else {1: "L", 3: "RGB", 4: "CMYK"}[colours]
     if extra and not extra[0]:  # samples of which nobody says what they are
         pixels = pixels[..., : len(mode)]
@@ -170,18 +169,6 @@ def _photo(pixels, mode, info, pictures):
     return photo, about
 
 
-def _levels(values):
-    """uint16 of samples of 32 bits or floats; white is the first of a few values that fits."""
-    peak = values[np.isfinite(values)].max(initial=0)
-    whites = (1, 255, 65535, 2**32 - 1)[: 4 if values.dtype == np.uint32 else 3]
-    white = next((white for white in whites if peak <= 1.1 * white), None)
-    if white is None or 1 < peak <= 0.1 * white:
-        values = f"{values.dtype} up to {peak:.6g}, where white may be any of {whites}"
-        raise Unreadable(f"unreadable: TIFF of {values}")
-    shares = np.nan_to_num(values / np.float64(white)).clip(0, 1)  # infinite is white
-    return np.rint(65535 * shares).astype(np.uint16)
-
-
 def eight_bits(photo):
     """The photo, or any samples, as uint8."""
     return photo if photo.dtype == np.uint8 else ((photo + np.uint32(128)) // 257).astype(np.uint8)
@@ -193,17 +180,14 @@ def _to_srgb(pixels, mode, profile):
     if mode == "L" and space == "RGB":
         pixels, mode = np.stack([pixels] * 3, axis=-1), "RGB"
     if space == mode and pixels.dtype == np.uint16:
-        import pyvips
-
         image = pyvips.Image.new_from_array(pixels)
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
         return image.icc_transform("srgb", embedded=True, depth=16, intent="perceptual").numpy()
     if space != mode and mode != "CMYK":
         return pixels
     image = Image.frombuffer(mode, pixels.shape[1::-1], pixels)
-    if space == mode:
-        return np.asarray(ImageCms.applyTransform(image, transform))
-    return np.asarray(image.convert("RGB"))
+    converted = ImageCms.applyTransform(image, transform) if space == mode else image.convert("RGB")
+    return np.asarray(converted)
 
 
 @functools.lru_cache(maxsize=16)

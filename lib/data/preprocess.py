@@ -1,15 +1,12 @@
 """Photos in, one memory-mapped array out: decode, clean, resize, split, store.
 
-What is rejected and why stands in `lib.data.cleaning`. The order of the rows and the split follow
-from the content of the photos alone: they are the same for other file names, another listing and
-another machine. Of photos that look the same one is kept, the one whose SHA-256 is the smallest, so
-that none can be on both sides of the split. A scene's content is its number, so that it is on the
-same side at every size and seed.
+What is rejected and why stands in `lib.data.cleaning`, what a store holds in `data/README.md`. The
+order of the rows and the split follow from the content of the photos alone: they are the same for
+other file names, another listing and another machine. Of photos that look the same one is kept, the
+one whose SHA-256 is the smallest, so that none can be on both sides of the split. A scene's content
+is its number, so that it is on the same side at every size and seed.
 
-A store is a folder with `images.npy` (N, size, size, 3) uint8 sRGB, `index.csv` (one row a photo,
-kept or rejected) and `dataset.json` (parameters, counts, fingerprint). It is built in a temporary
-folder, which is renamed when it is whole. Pixels are written as they come, so that the memory
-needed does not grow with their number.
+Pixels are written as they come, so that the memory needed does not grow with their number.
 """
 
 import concurrent.futures
@@ -28,7 +25,6 @@ from lib.data import cleaning, decode, scenes, sources
 from lib.data.sources import DataError, progress
 from lib.files import code_of, digest, read_json, write_json, write_text
 
-DATASETS = ("scenes", "flickr8k", "flickr30k", "folder")
 SPLITS = ("train", "val", "test")
 COLUMNS = ["id", "file", "sha256", "split", "reason"]
 FEWEST_PHOTOS = 10
@@ -134,17 +130,14 @@ def rejected_examples(photos, source=None, raw="data/raw", each=4):
     (S, S, 3), an even grey where one cannot be read; and a list of str, file and reason.
     """
     table = photos.index[photos.index["id"] < 0]
-    if table.empty:
-        return [], []
     table = table.groupby(table["reason"].str.partition(":")[0]).head(each)
     files, _ = sources.photos_in(sources.fetch(photos.dataset, source, raw))
     paths, size = dict(zip(_names(files), files, strict=True)), photos.image_size
     pictures = []
     for name in table["file"]:
         try:
-            photo, _ = decode.read(paths[name])
-            image = Image.fromarray(decode.on_white(photo))
-            pictures.append(np.asarray(ImageOps.fit(image, (size, size))))
+            photo = decode.on_white(decode.read(paths[name])[0])
+            pictures.append(np.asarray(ImageOps.fit(Image.fromarray(photo), (size, size))))
         except (KeyError, decode.Unreadable):
             pictures.append(np.full((size, size, 3), 200, np.uint8))
     return pictures, [f"{row.file}: {row.reason}" for row in table.itertuples()]
@@ -153,15 +146,13 @@ def rejected_examples(photos, source=None, raw="data/raw", each=4):
 def _parameters(dataset, source, image_size, max_images, seed):
     """What a store depends on, checked; `stamp` is None if the source is not there now."""
     drawn = dataset == "scenes"
-    if dataset not in DATASETS:
-        raise ValueError(f"dataset: expected one of {', '.join(DATASETS)}; got {dataset!r}")
-    if (drawn and source) or (dataset == "folder" and not source):
-        takes = "is drawn and takes no" if drawn else "needs a"
-        raise ValueError(f'data set "{dataset}" {takes} SOURCE, got {source!r}')
+    given = {"scenes": [False], "folder": [True]} | dict.fromkeys(sources.PUBLIC, [False, True])
+    if bool(source) not in given.get(dataset, []):
+        expected = "scenes without a SOURCE, folder with one, flickr8k or flickr30k"
+        raise ValueError(f"DATASET: expected {expected}; got {dataset!r}, SOURCE {source!r}")
     if not 16 <= image_size <= cleaning.LARGEST_SIZE:
         expected = f"expected 16 to {cleaning.LARGEST_SIZE} pixels"
         raise ValueError(f"image_size: {expected}, got {image_size!r}")
-    code = code_of(f"from lib.data import {'scenes' if drawn else 'cleaning'}")
     return {
         "dataset": dataset,
         "source": str(source) if source else None,
@@ -169,7 +160,7 @@ def _parameters(dataset, source, image_size, max_images, seed):
         "image_size": int(image_size),
         "max_images": max_images or (SCENES if drawn else None),
         "seed": int(seed) if drawn else 0,
-        "code": digest(code),
+        "code": digest(code_of(f"from lib.data import {'scenes' if drawn else 'cleaning'}")),
     }
 
 
@@ -177,9 +168,8 @@ def _open(folder, parameters):
     """The `Photos` of a folder that is a whole store of these parameters, else None."""
     try:
         made = read_json(folder / "dataset.json").get("parameters", {})
-        if parameters["stamp"] is None:  # the source is gone
-            made = made | {"stamp": None}
-        return load(folder) if made == parameters else None
+        stamp = parameters["stamp"] or made.get("stamp")  # the source may be gone
+        return load(folder) if made == parameters | {"stamp": stamp} else None
     except (OSError, DataError):
         return None
 
@@ -191,11 +181,11 @@ def _build(folder, found, parameters):
         names, photos, left_out = _in_order(found, most)
         work = functools.partial(cleaning.examine, size=size)
     else:
-        names, photos = map(scenes.name, range(most)), range(most)
+        names, photos = [f"scene-{index:06d}" for index in range(most)], range(most)
         work = functools.partial(_draw, size=size, seed=parameters["seed"])
     pixels = folder / "pixels"  # of all photos that can be used
     table = _write_pixels(pixels, photos, work)
-    table["file"] = list(names)
+    table["file"] = names
     stored = np.flatnonzero(table["reason"] == "")  # these have pixels, in this order
     _reject_duplicates(table, stored)
     good = table["reason"] == ""
@@ -210,9 +200,8 @@ def _build(folder, found, parameters):
     kept, count = good[stored].to_numpy(), counts["kept"]
     last = iter(count + np.flatnonzero(kept[count:]))
     order = [row if kept[row] else next(last) for row in range(count)]  # the last fill the gaps
-    shape = (size, size, 3)
-    rows = np.memmap(pixels, np.uint8, "r", shape=(len(kept), *shape))
-    about = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    rows = np.memmap(pixels, np.uint8, "r", shape=(len(kept), size, size, 3))
+    about = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
     with (folder / "images.npy").open("wb") as images:  # a map of a full disk would be a crash
         np.lib.format.write_array_header_1_0(images, about)
         for row in order:

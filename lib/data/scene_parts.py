@@ -6,13 +6,13 @@ mean over colours of a mix is the mix of their means; only `Canvas.pick` draws a
 """
 
 import copy
-import functools
 import math
 from collections import namedtuple
 
 import numpy as np
 
 Window = namedtuple("Window", "rows columns x y")  # two slices; centres of the pixels in them
+GRAINS = np.random.default_rng(0).random((3, 64, 64), dtype=np.float32)  # of the cells of a grid
 
 
 class Canvas:
@@ -119,16 +119,10 @@ class Canvas:
 # Textures: fields of about [-1, 1] for L. `cells` is the number of grains in a unit of y.
 
 
-@functools.cache
-def _grains():
-    """Three fixed tables of random numbers in [0, 1), looked up by the cell of a grid."""
-    return np.random.default_rng(0).random((3, 64, 64), dtype=np.float32)
-
-
 def _cells(u, v):
     """Place within the cell of a grid (0..1 each way), and the three random numbers of the cell."""
     column, row = np.floor(u), np.floor(v)
-    return u - column, v - row, _grains()[:, row.astype(int) & 63, column.astype(int) & 63]
+    return u - column, v - row, GRAINS[:, row.astype(int) & 63, column.astype(int) & 63]
 
 
 def _contrast(cells, pixel):

@@ -17,8 +17,6 @@ rounds to 8 bits, which moves L by a few tenths at most; the oracles are not rou
 named by its index and a seed, and is the same picture at every size.
 """
 
-import functools
-
 import numpy as np
 
 from lib import lab
@@ -84,22 +82,10 @@ def oracle_sample(indices, size, seed=0):
 def oracles(photos):
     """The two oracles as rows of the study's table: functions of rows of photos and their L."""
 
-    def predict(oracle, rows, _):
-        indices = [index_of(name) for name in photos.names(rows)]
-        return oracle(indices, photos.image_size, photos.seed)
+    def row(oracle):  # the row of a scene among the photos is its index
+        return lambda rows, _: oracle(rows, photos.image_size, photos.seed)
 
-    known = {"oracle_mean": oracle_mean, "oracle_sample": oracle_sample}
-    return {name: functools.partial(predict, oracle) for name, oracle in known.items()}
-
-
-def name(index):
-    """The name of a scene: 123 gives "scene-000123"."""
-    return f"scene-{index:06d}"
-
-
-def index_of(name):
-    """The index of a scene: "scene-000123" gives 123. ValueError if `name` names no scene."""
-    return int(name.removeprefix("scene-"))
+    return {"oracle_mean": row(oracle_mean), "oracle_sample": row(oracle_sample)}
 
 
 def _render(indices, size, seed, redraw):
@@ -137,7 +123,10 @@ def _meadow(canvas):
     _land(canvas, "grass", _hill(canvas, horizon, 0.04))
     _land(canvas, "grass", _hill(canvas, horizon + 0.15, 0.04))
     if canvas.one_of(True, True, False):
-        _flowers(canvas, _hill(canvas, max(horizon, 0.0) + 0.35, 0.05))
+        field = canvas.coverage(_hill(canvas, max(horizon, 0.0) + 0.35, 0.05))
+        blooms = dots(canvas.window().x, canvas.window().y, 15.0, canvas.pixel, 0.37)
+        flowers = canvas.window(), field * np.clip(0.2 + blooms, 0.0, 1.0)
+        canvas.paint(flowers, 54.0 + 14.0 * blooms, "flowers")
     things = "tree", "tree", "tree", "pine tree", "blossom tree", "ball", "ball", "panelled ball"
     _scatter(canvas, 2, 5, max(horizon, 0.0) + 0.2, 1.0, *things)
 
@@ -253,14 +242,6 @@ def _land(canvas, kind, depth):
         "sea": lambda: 5.0 * waves(x, y, 17.0, pixel, 0.006),
     }[kind]()
     canvas.paint((window, canvas.coverage(depth)), lightness + texture, kind)
-
-
-def _flowers(canvas, depth):
-    """A field of flowers of one kind; their colour is left to chance."""
-    window = canvas.window()
-    blooms = dots(window.x, window.y, 15.0, canvas.pixel, 0.37)
-    mask = canvas.coverage(depth) * np.clip(0.2 + blooms, 0.0, 1.0)
-    canvas.paint((window, mask), 54.0 + 14.0 * blooms, "flowers")
 
 
 def _scatter(canvas, least, most, top, bottom, *kinds):

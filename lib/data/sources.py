@@ -1,15 +1,13 @@
 """Where photos come from: folders, archives and addresses, and which files of them are photos.
 
-`raw/` holds what came from outside and is never edited: `<archive>` as downloaded, with its
-`<archive>.sha256`, and one folder of photos for each archive. A folder given as SOURCE is used
-where it is. An archive given as SOURCE is unpacked into `raw/<its name>-<mark>/`, where the mark
-comes from its address, or its name, size and date, so that two archives never mix.
+`raw/` holds what came from outside, see `data/README.md`. A folder given as SOURCE is used where it
+is. An archive given as SOURCE is unpacked into `raw/<its name>-<mark>/`, where the mark comes from
+its address, or its name, size and date, so that two archives never mix.
 
 References
 ----------
 Hodosh, Young and Hockenmaier (2013), Framing image description as a ranking task (Flickr8k).
-Young, Lai, Hodosh and Hockenmaier (2014), From image descriptions to visual denotations
-(Flickr30k). MITRE CWE-22 (path traversal), CWE-59 (link following), CWE-409 (bombs).
+Young et al. (2014), From image descriptions to visual denotations (Flickr30k).
 """
 
 import bz2
@@ -20,7 +18,6 @@ import functools
 import gzip
 import lzma
 import os
-import re
 import shutil
 import stat
 import sys
@@ -28,10 +25,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from PIL import Image
 from tqdm import tqdm
 
-from lib.data.decode import FORMATS, SUFFIXES
+from lib.data.decode import SUFFIXES
 from lib.files import digest, write_text
 
 PUBLIC = {
@@ -41,6 +37,7 @@ PUBLIC = {
     "flickr30k-images.zip",  # 31,783 photos, 4.4 GB
 }
 OTHER_WAY = "The other way: set SOURCE to a zip, a tar or a folder that you have."
+HIDDEN = (".", "__MACOSX")  # how such names begin
 LARGEST_DOWNLOAD = 20 << 30  # bytes
 # An archive of JPEGs unpacks to its own size, one of BMPs to a few times that. More than this is a
 # decompression bomb.
@@ -63,13 +60,13 @@ def fetch(dataset, source=None, raw="data/raw"):
     archive = local = _local(source)
     if local and local.is_dir():
         return local
-    if local and not local.exists():
+    if local and not local.is_file():
         expected = "expected a folder, a zip, a tar or an http address"
         raise FileNotFoundError(f"SOURCE not found: {source} ({expected}; in {Path.cwd()})")
     raw, mark = Path(raw), digest(stamp(dataset, source))[:8]
     if not local:
         url = source or PUBLIC[dataset]
-        name = re.sub(r"[^\w.-]", "_", url.partition("?")[0].rpartition("/")[2])[-80:]
+        name = url.partition("?")[0].rpartition("/")[2][-80:]
         archive = raw / (f"{mark}-{name}" if source else name)
     folder = raw / (f"{archive.stem.removesuffix('.tar')[:60]}-{mark}" if source else dataset)
 
@@ -129,11 +126,10 @@ def make_folder(folder, is_made, build):
 def photos_in(folder, suffixes=SUFFIXES):
     """The photos anywhere in a folder: the one rule of what is one.
 
-    A photo is a file with one of the suffixes (in lower case, with their dot), or without a suffix
-    but with the first bytes of a photo. Folders that are links are entered, each folder once. A
-    link to nowhere counts as a photo, so that it can be named as an unreadable one. Hidden files
-    and folders (such as `.thumbnails` and `.dtrash`), `__MACOSX` and all that is no regular file
-    are left out.
+    A photo is a regular file with one of the suffixes (in lower case, with their dot), or a link of
+    such a name to nowhere, so that it can be named as an unreadable one. Folders that are links are
+    entered, each folder once. Hidden files and folders (such as `.thumbnails` and `.dtrash`) and
+    `__MACOSX` are left out.
 
     Gives a sorted list of paths, and in words what was left out, such as "2 hidden, 1 .mpg".
     """
@@ -215,13 +211,11 @@ def extract(archive, folder):
         with _opened(archive) as members, progress(f"unpacking {archive.name}") as bar:
             for name, unpack in members:
                 bar.update()
-                path = Path(name)
-                if path.suffix.lower() in {"", *SUFFIXES} and not any(map(_is_hidden, path.parts)):
+                hidden = any(part.startswith(HIDDEN) for part in Path(name).parts)
+                if Path(name).suffix.lower() in SUFFIXES and not hidden:
                     unpack(folder)
-    except DataError:
-        raise
     except Exception as error:  # whatever the libraries make of a damaged one
-        if getattr(error, "errno", None):  # of the disk
+        if isinstance(error, DataError) or getattr(error, "errno", None):  # of the disk
             raise
         raise DataError(f"{archive} is no zip or tar, or a damaged one: {error}") from error
     if not any(folder.iterdir()):
@@ -231,8 +225,6 @@ def extract(archive, folder):
 @contextlib.contextmanager
 def _opened(archive):
     """Names of the regular files in an archive, and functions that unpack them."""
-    if not archive.is_file():
-        raise ValueError("no regular file")
     limit = LARGEST_RATIO * archive.stat().st_size + ALLOWANCE
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
@@ -283,34 +275,19 @@ def progress(what, total=None, unit="file"):
     return tqdm(total=total, desc=what, unit=unit, **look)
 
 
-def _is_hidden(name):
-    return name.startswith(".") or name == "__MACOSX"
-
-
 def _kind(path, suffixes):
     """What a path is: a "photo", a "folder", or else why it is neither."""
-    suffix = path.suffix.lower()
-    if _is_hidden(path.name):
+    if path.name.startswith(HIDDEN):
         return "hidden"
-    try:
-        status = path.stat()
-    except OSError:
-        return "photo" if suffix in suffixes else "links to nowhere"
-    if stat.S_ISDIR(status.st_mode):
+    mode = stat.S_IFREG  # of a link to nowhere, too
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         return "folder"
-    if suffix not in {"", *suffixes}:
-        return printable(suffix)
-    if not stat.S_ISREG(status.st_mode):
-        return "no regular files"
-    known = suffix or (status.st_size and _begins_like_a_photo(path))  # in /proc nothing has a size
-    return "photo" if known else "without suffix"
-
-
-def _begins_like_a_photo(path):
-    marked = [name for name in FORMATS if name != "TGA"]
-    with contextlib.suppress(Exception), Image.open(path, formats=marked):
-        return True
-    return False
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        return printable(suffix) or "without suffix"
+    return "photo" if stat.S_ISREG(mode) else "no regular files"
 
 
 def _local(source):

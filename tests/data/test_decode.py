@@ -63,22 +63,15 @@ GOOD = {
     "grey 16": (tiff(RAMP), RAMP),
     "white is zero, 8": (tiff(255 - np.uint8(RAMP >> 8), "miniswhite"), np.uint8(RAMP >> 8)),
     "white is zero, 16": (tiff(65535 - RAMP, "miniswhite"), RAMP),
-    "white is zero, 32": (tiff(~(RAMP.astype(np.uint32) * 65537), "miniswhite"), RAMP),
     "big endian": (tiff(RGB, "rgb", byteorder=">"), RGB),
     "big TIFF": (tiff(RGB, "rgb", bigtiff=True), RGB),
     "tiles": (tiff(RGB, "rgb", tile=(16, 16)), RGB),
     "planes of 16": (tiff(np.moveaxis(RGB, -1, 0), "rgb", planarconfig="separate"), RGB),
-    "uint32": (tiff(RAMP.astype(np.uint32) * 65537), RAMP),
-    "int32": (tiff(RAMP.astype(np.int32)), RAMP),
-    "float16": (tiff(SHARES.astype(np.float16)), RAMP),
     "float": (tiff(SHARES), RAMP),
     "float, RGB": (tiff((RGB / 65535).astype(np.float32), "rgb"), RGB),
-    "float of 255": (tiff(255 * SHARES), RAMP),
-    "float of 65535": (tiff(65535 * SHARES), RAMP),
     "float to 1.02": (tiff(1.02 * SHARES), np.uint16((1.02 * RAMP).clip(0, 65535))),
     "one infinity": (tiff(np.where(SHARES == 1, np.inf, SHARES).astype(np.float32)), RAMP),
     "one NaN": (tiff(np.where(SHARES == 0, np.nan, SHARES).astype(np.float32)), RAMP),
-    "LZW": (saved(EIGHT, "TIFF", compression="tiff_lzw"), np.asarray(EIGHT)),
     "JPEG 2000": (saved(EIGHT, "JPEG2000"), np.asarray(EIGHT)),
     "JPEG 2000, 16": (saved(Image.fromarray(RAMP), "JPEG2000"), RAMP),
     "PNG 16": (png16(RGB), RGB),
@@ -160,7 +153,6 @@ def test_large_jpegs_are_decoded_reduced():
     found = saved(Image.new("RGB", (2200, 2100)), "JPEG")
     assert decode.read(found, largest=1024)[0].shape == (1050, 1100, 3)
     assert decode.read(found, largest=1060)[0].shape == (2100, 2200, 3)
-    assert decode.read(found)[0].shape == (2100, 2200, 3)
 
 
 def test_alpha():
@@ -204,9 +196,10 @@ BAD = {
     "cut PNG": (saved(EIGHT, "PNG")[:-100], "truncated: "),
     "cut TIFF": (tiff(RGB, "rgb", compression="zlib")[:-2000], "truncated: "),
     "signed": (tiff(np.int16(RAMP >> 1)), "16 bits .int16.*not supported"),
+    "uint32": (tiff(RAMP.astype(np.uint32) * 65537), "32 bits .uint32.*not supported"),
     "double": (tiff(RAMP / 65535), "64 bits .float64.*not supported"),
     "float, white is zero": (tiff(1 - SHARES, "miniswhite"), "MINISWHITE.*not supported"),
-    "float to 1000": (tiff(1000 * SHARES), "float32 up to 1000"),
+    "float to 1000": (tiff(1000 * SHARES), "float32 up to 1000, where 1 is white"),
     "Lab": (tiff(np.uint8(RGB >> 8), "cielab"), "CIELAB.*not supported"),
     "raw": (tiff(RAMP, "cfa"), "CFA.*not supported"),
     "volume": (tiff(np.stack([RAMP] * 4), volumetric=True), "not supported"),

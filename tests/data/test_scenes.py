@@ -8,6 +8,7 @@ from lib.data import scenes
 
 INDICES = range(40)
 SIZE = 48
+KINDS = {scenes.draw: np.uint8, scenes.oracle_mean: np.float32, scenes.oracle_sample: np.float32}
 
 
 def _redraws(indices, size, count):
@@ -15,17 +16,10 @@ def _redraws(indices, size, count):
     return np.stack([scenes._render(indices, size, 0, 2 + draw) for draw in range(count)])
 
 
-def test_shapes_and_types():
-    rgb = scenes.draw([3, 1], SIZE)
-    assert rgb.shape == (2, SIZE, SIZE, 3) and rgb.dtype == np.uint8
-    for oracle in (scenes.oracle_mean, scenes.oracle_sample):
-        ab = oracle([3, 1], SIZE)
-        assert ab.shape == (2, SIZE, SIZE, 2) and ab.dtype == np.float32
-
-
-@pytest.mark.parametrize("function", [scenes.draw, scenes.oracle_mean, scenes.oracle_sample])
+@pytest.mark.parametrize("function", KINDS)
 def test_a_scene_depends_on_its_index_and_seed_only(function):
     batch = function(range(6), 32)
+    assert (batch[0, ..., 0].shape, batch.dtype) == ((32, 32), KINDS[function])
     np.testing.assert_array_equal(function(range(6), 32), batch)
     np.testing.assert_array_equal(function([4, 2, 4], 32), batch[[4, 2, 4]])
     np.testing.assert_array_equal(function(np.array([5]), np.int64(32), seed=0), batch[5:])
@@ -50,19 +44,6 @@ def test_every_colour_fits_srgb(size):
     for redraw in (0, 1, 2, None):
         expected = scenes._render(range(30), size, 5, redraw)
         np.testing.assert_allclose(lab.rgb_to_lab(lab.lab_to_rgb(expected)), expected, atol=0.01)
-
-
-def test_any_mix_of_two_paints_fits_srgb():
-    paints = [
-        (lightness, a, b)
-        for low, high, options in scenes.PALETTE.values()
-        for lightness in (low, 0.5 * (low + high), high)
-        for _, a, b in options
-    ]
-    paints = np.array(paints, np.float32)
-    share = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None]
-    mixed = share * paints[:, None] + (1 - share) * paints
-    np.testing.assert_allclose(lab.rgb_to_lab(lab.lab_to_rgb(mixed)), mixed, atol=0.01)
 
 
 def test_probabilities_sum_to_one_and_halve_at_the_season():
@@ -142,24 +123,11 @@ def test_no_perturbation_of_the_mean_beats_it():
         "more vivid": 1.05 * mean,
         "greyer": 0.95 * mean,
         "grey": np.zeros_like(mean),
-        "mean over all": np.broadcast_to(mean.mean(axis=(0, 1, 2)), mean.shape),
-        "shifted": np.roll(mean, 1, axis=2),
-        "noise": mean + np.random.default_rng(0).normal(0, 1, mean.shape),
-        "other scene": mean + 0.1 * (mean[::-1] - mean),
-        "redder": mean + np.float32([1, 0]),
     }
     best = rmse(mean)
     assert not [label for label, pred in perturbed.items() if rmse(pred) <= best]
     # Two independent draws lie sqrt(2) times as far apart as a draw and the mean.
     assert 1.3 < rmse(sample) / best < 1.55
-
-
-def test_names():
-    assert scenes.name(123) == "scene-000123"
-    for index in (0, 123, 1_000_000):
-        assert scenes.index_of(scenes.name(index)) == index
-    with pytest.raises(ValueError):
-        scenes.index_of("photo.jpg")
 
 
 def test_negative_numbers_are_refused():
