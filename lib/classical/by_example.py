@@ -55,7 +55,7 @@ def reinhard(lightness, example, swatches=SWATCHES):
     example : array (H', W', 3)
         RGB, uint8 or float in [0, 1].
     swatches : int
-        1 or more.
+        1 up to the number of pixels.
 
     Returns
     -------
@@ -68,8 +68,6 @@ def reinhard(lightness, example, swatches=SWATCHES):
         For other shapes, L outside 0..100, or no swatch.
     """
     lightness, example_lab = checked_lightness(lightness), lab.rgb_to_lab(example)
-    if not 1 <= swatches <= min(lightness.size, example_lab[..., 0].size):
-        raise ValueError(f"swatches: expected 1 up to the number of pixels, got {swatches}")
     own = gray_l(lightness).ravel()
     dark_to_bright = np.argsort(example_lab[..., 0], axis=None)
     alpha_beta = to_ruderman(example_lab).reshape(-1, 3)[dark_to_bright, 1:]

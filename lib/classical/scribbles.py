@@ -65,12 +65,9 @@ def levin(lightness, given, ab):
         For other shapes, L outside 0..100, no scribble, or NaN in a scribble.
     """
     lightness, given, ab = checked_lightness(lightness), np.asarray(given), np.asarray(ab)
-    shape = lightness.shape[:2]
-    if given.shape != shape or given.dtype != bool or ab.shape != (*shape, 2):
-        got = f"{given.dtype} {given.shape} and {ab.shape}"
-        raise ValueError(f"given, ab: expected bool {shape} and {(*shape, 2)}, got {got}")
-    if not given.any() or not np.isfinite(ab[given]).all():
-        raise ValueError("given: expected at least one scribble, and a finite ab at each")
+    fits = given.dtype == bool and ab.shape == (*given.shape, 2) == (*lightness.shape[:2], 2)
+    if not fits or not given.any() or not np.isfinite(ab[given]).all():
+        raise ValueError("given, ab: expected bool, at least one scribble, a finite ab at each")
     known, colors = given.ravel(), ab.reshape(-1, 2).astype(np.float64)
     if not known.all():  # each unknown colour is the weighted mean of its neighbours'
         rows = weights(lightness)[~known]
@@ -123,15 +120,12 @@ def draw(shape, share=SHARE, seed=0):
     share : float
         Of all pixels, above 0 up to 1; at least one pixel is drawn. A larger share of the same
         seed holds all the pixels of a smaller one.
-    seed : int or sequence of int
-        0 or greater.
+    seed : int or sequence of int, 0 or greater
 
     Returns
     -------
     array (H, W) of bool
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"share: expected a share of the pixels above 0 up to 1, got {share}")
     order = np.random.default_rng(seed).permutation(shape[0] * shape[1])
     return order.argsort().reshape(shape) < max(1, round(share * order.size))
 
@@ -159,19 +153,14 @@ def dots(table, shape, radius=0.02):
     Raises
     ------
     ValueError
-        If a row is no such triple, outside the photo, or of a colour that CSS does not know.
+        If a row is no triple, outside the photo, or of a colour that CSS does not know.
     """
     given, ab = np.zeros(shape, bool), np.zeros((*shape, 2), np.float32)
     rows, columns = np.indices(shape)
-    for number, row in enumerate(table):
-        try:
-            x, y, color = row
-            if not (0 <= x <= 1 and 0 <= y <= 1):
-                raise ValueError("outside the photo")
-            rgb = (128, 128, 128) if color is None else ImageColor.getrgb(color)[:3]
-        except (TypeError, ValueError, AttributeError) as error:
-            words = "expected (x, y, colour) with x and y in 0..1"
-            raise ValueError(f"table, row {number}: {words}, got {row!r}: {error}") from error
+    for x, y, color in table:
+        if not (0 <= x <= 1 and 0 <= y <= 1):
+            raise ValueError(f"table: expected x and y in 0..1, got {x}, {y}: outside the photo")
+        rgb = (128, 128, 128) if color is None else ImageColor.getrgb(color)[:3]
         row, column = round(y * (shape[0] - 1)), round(x * (shape[1] - 1))
         inside = np.hypot(rows - row, columns - column) <= radius * max(shape)
         given |= inside
@@ -182,9 +171,8 @@ def dots(table, shape, radius=0.02):
 def checked_lightness(values):
     """`values` as an array (H, W, 1) of L in 0..100, or a ValueError."""
     values = np.asarray(values)
-    if values.ndim != 3 or values.shape[-1] != 1 or values.size == 0:
-        raise ValueError(f"lightness: expected (H, W, 1), got {values.shape}")
-    if not ((values >= -TOLERANCE) & (values <= 100 + TOLERANCE)).all():  # NaN fails too
-        low, high = values.min(), values.max()
-        raise ValueError(f"lightness: expected L in 0..100, got {low:g} to {high:g}")
+    inside = (values >= -TOLERANCE) & (values <= 100 + TOLERANCE)  # NaN is not
+    if values.ndim != 3 or values.shape[-1] != 1 or not values.size or not inside.all():
+        got = f"{values.shape}, {values.min():g} to {values.max():g}"
+        raise ValueError(f"lightness: expected L in 0..100, (H, W, 1), got {got}")
     return values

@@ -6,37 +6,36 @@
     python -m lib.colorize old.png -o new.png --study quick --model cnn --render-factor 8
 
 Without --study the network is the released one of results/flickr8k; without --model the best of the
-study: gan, or else the next before it in `models.NETWORKS`. A few photos at a time are read,
-coloured and written. Exit status: 0 done; 1 a file failed, a line says why; 2 a wrong argument or a
-missing file, one line; 130 interrupted.
+study: gan, or else the next before it in `models.NETWORKS`. Exit status: 0 done; 1 a file failed, a
+line says why; 2 a wrong argument or a missing file, one line; 130 interrupted.
 """
 
 import argparse
-import collections
 import datetime
-import functools
-import logging
 import os
 import sys
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from PIL import Image
 from tqdm import tqdm
 
 from lib import quiet_startup
 from lib.colorize import photo as colorize
-from lib.colorize import photo_files, photo_sources, video
-from lib.colorize.photo_sources import UsageError
+from lib.colorize import photo_files, video
 from lib.data import decode
+from lib.data.sources import photos_in
 from lib.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = "released.npz"  # see `released`
 REFERENCE = "flickr8k"  # the study whose released networks come with the project
-AT_ONCE = min(4, os.cpu_count())  # photos in memory
 LARGEST = decode.MOST / 1e6  # megapixels of a photo
-OFTEN = 16  # photos of one size that are worth compiling the network for it
+FILMS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")  # a result has the suffix of its film
+
+
+class UsageError(ValueError):
+    """A wrong argument or a missing file; the message is one line."""
 
 
 def main(arguments=None, root=ROOT):
@@ -46,14 +45,9 @@ def main(arguments=None, root=ROOT):
         path = find_model(Path(root) / "results", options.study, options.model)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; what counts is said in `failures`
-            jobs, notes = photo_sources.plan(options.photos, options.out, options.compare)
-            files = []
-            for source, *places in jobs:
-                if not options.force:
-                    places = [None if p and os.access(p, os.F_OK) else p for p in places]
-                files += [(source, *places)] if any(places) else []
-            if len(files) < len(jobs):
-                left = len(jobs) - len(files)
+            jobs, notes = plan(options.photos, options.out, options.compare)
+            files = [job for job in jobs if options.force or not os.access(job[1], os.F_OK)]
+            if left := len(jobs) - len(files):
                 notes.append(f"left alone, done before: {left} (--force does them again)")
             print("".join(f"{note}\n" for note in notes), end="", flush=True)
             if not files:
@@ -85,17 +79,13 @@ def find_model(results, study=None, name=None):
     for given in (study, name):
         if given is not None and given != Path(given).name:
             raise UsageError(f"expected the name of a folder in results, got {given!r}")
-    found = {}
-    for file in (RELEASED, "model.keras") if study else ("model.keras", RELEASED):
-        found |= {path.parent.name: path for path in folder.glob(f"*/{file}")}
-    networks = (name,)
-    if found and not name:
-        with quiet_startup():
-            from lib.models import NETWORKS
-        networks = reversed(NETWORKS)
-    for network in networks:
-        if network in found:
-            return found[network]
+    files = ("model.keras", RELEASED) if study else (RELEASED, "model.keras")
+    with quiet_startup():
+        from lib.models import NETWORKS
+    for network in [name] if name else reversed(NETWORKS):
+        for path in (folder / network / file for file in files):
+            if path.is_file():
+                return path
     wanted = f"no trained {name or 'network'} in results/{folder.name}"
     raise UsageError(f"{wanted}: run `make report`, or choose another by --study")
 
@@ -105,14 +95,12 @@ def load(path, xception="imagenet"):
 
     `xception` as for `released.read`.
     """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of compiling for several sizes
     try:
         with quiet_startup():
             from lib import models
             from lib.colorize import released
 
-            kept = path.name == RELEASED
-            network = released.read(path, xception) if kept else models.load(path)
+            network = released.read(path, xception) if path.name == RELEASED else models.load(path)
     except Exception as error:
         raise UsageError(f"{path}: not a model that colours: {_reason(error)}") from None
     if not isinstance(network.input_shape, tuple):  # the critic
@@ -123,45 +111,100 @@ def load(path, xception="imagenet"):
 def color_files(files, network, factor, saturation, square, smoothing, megapixels=LARGEST):
     """Read, colour and write photos and films; a bad one does not keep the others from it.
 
-    `files` is a list of (photo or film, path of its result or None, path of its comparison or
-    None), `megapixels` are those that a photo may have, the rest as for `video.color_pictures`.
+    `files` is a list of (photo or film, path of its result, path of its comparison or None),
+    `megapixels` are those that a photo may have, the rest as for `video.color_pictures`.
     Gives a line for each file that failed.
     """
-    failures, threads = [], ThreadPoolExecutor(AT_ONCE)
-    seen, compiled = collections.Counter(), {}
+    failures = []
 
-    def photo(source, result, comparison):
+    def color(source, result, comparison):
+        if is_moving(source):
+            return video.color_film(source, result, network, factor, saturation, square, smoothing)
         before, about = decode.read(source, most=round(1e6 * megapixels))
-        lightness = colorize.view(before, network, factor, square)
-        size = lightness.shape
-        seen[size] += 1
-        if seen[size] == OFTEN:
-            compiled[size] = colorize.sized(network, size)
-        ab = colorize.predict(lightness, compiled.get(size, network)) * saturation
-        colored = colorize.paint(before, lightness, ab)
-        if result:
-            photo_files.write(result, colored, about)
+        colored = colorize.colorize(before, network, factor, saturation, square)
         if comparison:
             photo_files.write(comparison, photo_files.compare(before, colored))
+        photo_files.write(result, colored, about)
         return [f"only the first of {about['pictures']} pictures"] * (about["pictures"] > 1)
 
-    photos, films = [], []
-    for source, result, comparison in files:
-        if photo_sources.is_moving(source):
-            choices = (network, factor, saturation, square, smoothing)
-            films.append((source, functools.partial(video.color_film, source, result, *choices)))
-        else:  # begins at once
-            photos.append((source, threads.submit(photo, source, result, comparison).result))
-    try:
-        for source, finish in tqdm(photos + films, unit="photo", disable=None):
-            try:
-                for note in finish():
-                    print(f"{source}: {note}", flush=True)
-            except Exception as error:  # whatever a broken file leads to
-                failures.append(f"{source}: {_reason(error)}")
-    finally:  # at an interrupt only what has begun is finished
-        threads.shutdown(cancel_futures=True)
+    for file in tqdm(files, unit="photo", disable=None):
+        try:
+            for note in color(*file):
+                print(f"{file[0]}: {note}", flush=True)
+        except Exception as error:  # whatever a broken file leads to
+            failures.append(f"{file[0]}: {_reason(error)}")
     return sorted(failures)
+
+
+def plan(paths, out, compare=False):
+    """What becomes of the photos and films at `paths`, files and folders.
+
+    `out` is a folder for results with the names of the photos; or, for one file, its result. With
+    `compare` each photo has a comparison, too. Gives a list of (source, result, comparison or
+    None), and a list of lines: what is left out of each folder. Raises UsageError if a path is not
+    there, a folder holds no photo, two results or a result and a photo would have one place, or
+    nothing can be written to `out`.
+    """
+    results, notes = {}, []
+    for path in paths:
+        if not os.path.lexists(path):
+            raise UsageError(f"{path}: no such file or folder")
+    one = out.suffix.lower() in (*decode.SUFFIXES, *FILMS) and not out.is_dir()
+    if one:
+        kinds = _kinds(paths[0])
+        if len(paths) > 1 or paths[0].is_dir() or out.suffix.lower() not in kinds:
+            wanted = f"expected a folder, or for one file its result in {' '.join(kinds)}"
+            raise UsageError(f"{out}: {wanted}")
+        results, paths = {out: paths[0]}, []
+    for path in paths:
+        files = [path]
+        if path.is_dir():
+            files, left_out = photos_in(path, {*decode.SUFFIXES, *FILMS})
+            if path.resolve() != out.resolve():  # former results
+                files = [file for file in files if out.resolve() not in file.resolve().parents]
+            if not files:
+                raise UsageError(f"{path}: no photos in that folder")
+            notes += [f"{path}: left out: {left_out}"] if left_out else []
+        for file in files:
+            result = out / (file.relative_to(path) if path.is_dir() else path.name)
+            if file.suffix.lower() not in _kinds(file):
+                result = result.with_name(f"{result.name}.png")
+            if results.setdefault(result, file) != file:
+                raise UsageError(f"{results[result]} and {file} would both become {result}")
+    sources = set(map(os.path.realpath, results.values()))
+    for result in results:
+        if os.path.realpath(result) in sources:
+            raise UsageError(f"{result}: the result would replace a photo, choose another")
+    folder = out.parent if one else out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written to: {error.strerror}") from None
+    jobs = []
+    for result, source in results.items():
+        place = result.with_name(f"{result.name}-compare.png") if compare else None
+        if place in results:
+            raise UsageError(f"{place} would be a comparison and the result of {results[place]}")
+        jobs.append((source, result, None if is_moving(source) else place))
+    return jobs, notes
+
+
+def is_moving(path):
+    """Whether a file is a film, by its suffix, or a GIF of several pictures."""
+    if path.suffix.lower() != ".gif" or not path.is_file():
+        return path.suffix.lower() in FILMS
+    try:
+        with Image.open(path, formats=["GIF"]) as image:
+            return image.is_animated
+    except Exception:  # what is broken fails when it is coloured, with its reason
+        return True
+
+
+def _kinds(source):
+    """Suffixes that the result of a photo or film may have; a photo of another becomes a PNG."""
+    if not is_moving(source):
+        return photo_files.FORMATS
+    return (".gif",) if source.suffix.lower() == ".gif" else FILMS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -201,11 +244,10 @@ def _options(arguments):
 def _trained(path):
     """When a network was trained: a released one as the record of its study says, or its file."""
     date = datetime.date.fromtimestamp(path.stat().st_mtime).isoformat()
-    if path.name != RELEASED:
-        return f"trained {date}"
-    steps = read_json(path.parents[1] / "run.json").get("steps", {}).items()
+    released = path.name == RELEASED
+    steps = read_json(path.parents[1] / "run.json").get("steps", {}).items() if released else ()
     dates = [str(step.get("finished"))[:10] for name, step in steps if name < "07"]
-    return f"released, trained {max(dates, default=date)}"
+    return "released, " * released + f"trained {max(dates, default=date)}"
 
 
 def _reason(error):

@@ -15,7 +15,6 @@ Antic, DeOldify: the render factor, and luminance from the original.
 
 import functools
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -31,7 +30,6 @@ EDGE = 10.0  # CIELAB units: where L varies by more than this, ab follows it
 STRIP = 28000  # pixels computed at once: NumPy's products of more start threads of their own
 ROUNDING = 1e-6  # of linear light
 HALVINGS = 7  # of the interval of the gamut factor: exact to 1/128
-_ONE_AT_A_TIME = threading.Lock()  # for the network, which uses all processors
 
 
 def colorize(photo, network, render_factor=RENDER_FACTOR, saturation=1.0, square=False):
@@ -58,10 +56,8 @@ def colorize(photo, network, render_factor=RENDER_FACTOR, saturation=1.0, square
     Raises
     ------
     ValueError
-        For another shape, dtype or value, or if the network gives NaN or infinity.
+        For another shape or dtype of the photo, or if the network gives NaN or infinity.
     """
-    if not 0 <= saturation < np.inf:
-        raise ValueError(f"saturation: expected 0 or more, got {saturation}")
     lightness = view(photo, network, render_factor, square)
     return paint(photo, lightness, predict(lightness, network) * saturation)
 
@@ -71,13 +67,10 @@ def view(photo, network, render_factor=RENDER_FACTOR, square=False):
 
     Arguments and errors are those of `colorize`.
     """
-    got = f"{photo.dtype}, {' x '.join(map(str, photo.shape))}"
-    fits = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))
+    fits = photo.ndim > 1 and photo.shape[2:] in ((), (3,), (4,))
     if not fits or photo.dtype not in (np.uint8, np.uint16) or min(photo.shape[:2]) < SMALLEST:
-        words = f"grey, RGB or RGBA, {SMALLEST} pixels a side or more"
-        raise ValueError(f"photo: expected uint8 or uint16, {words}, got {got}")
-    if render_factor not in RENDER_FACTORS:
-        raise ValueError(f"render_factor: expected a whole number, 2 to 40, got {render_factor}")
+        wanted = f"uint8 or uint16, grey, RGB or RGBA, {SMALLEST} pixels a side or more"
+        raise ValueError(f"photo: expected {wanted}, got {photo.dtype} {photo.shape}")
     fixed = network.input_shape[1:3]
     size = fixed if fixed[0] else copy_size(photo.shape[:2], render_factor, square)
     return _lightness(reduced(photo, *size))
@@ -89,8 +82,7 @@ def predict(lightness, network):
     Raises ValueError if the network gives NaN or infinity.
     """
     lightness = np.float32(lightness)[None, ..., None]
-    with _ONE_AT_A_TIME:
-        ab_scaled = np.asarray(network(lightness / lab.L_HALF - 1, training=False))
+    ab_scaled = np.asarray(network(lightness / lab.L_HALF - 1, training=False))
     ab = np.float32(ab_scaled)[0] * np.float32(lab.AB_SCALE)
     if not np.isfinite(ab).all():
         raise ValueError("network: expected finite ab, got NaN or infinity")
@@ -102,8 +94,7 @@ def sized(network, size):
     import keras
 
     picture = keras.Input((*size, 1))
-    with _ONE_AT_A_TIME:
-        model = keras.Model(picture, network(picture, training=False))
+    model = keras.Model(picture, network(picture, training=False))
     model.jit_compile = False  # XLA is slower here: it does without the tuned convolutions
     return lambda scaled, training: model.predict_on_batch(scaled)
 
@@ -115,17 +106,24 @@ def paint(photo, lightness, ab):
     gives what `colorize` gives.
     """
     height, width = photo.shape[:2]
-    result = np.empty((height, width, 4 if photo.shape[2:] == (4,) else 3), photo.dtype)
+    result = photo.copy() if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=-1)
     rows = max(1, STRIP // width)
-    maps = _widened(_guide(lightness, ab), width)
-    down = _enlargement(len(maps), height)
+    maps = _guide(lightness, ab).transpose(1, 0, 2)
+    across, down = _enlargement(maps.shape[2], width), _enlargement(len(maps), height)
+    maps = (maps.reshape(-1, maps.shape[2]) @ across.T).reshape(len(maps), -1)
 
     def strip(top):
         part = slice(top, min(top + rows, height))
         fine = (down[part] @ maps).reshape(part.stop - top, 9, width)
-        result[part, :, :3] = _strip(photo[part], fine)
-        if result.shape[2] == 4:
-            result[part, :, 3] = photo[part, :, 3]
+        values = np.empty((3, *fine[:, 0].shape), np.float32)
+        values[0] = _lightness(photo[part])
+        change = values[0] - fine[:, 0]
+        for i in (1, 2):
+            moved = fine[:, i] + fine[:, 2 + i] * change
+            np.clip(moved, fine[:, 4 + i], fine[:, 6 + i], out=values[i])
+        levels = lab.linear_to_rgb(shown(values.reshape(3, -1))) * np.iinfo(photo.dtype).max
+        np.rint(levels, out=levels)
+        result[part, :, :3] = levels.reshape(-1, width, 3)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(strip, range(0, height, rows)))
@@ -151,12 +149,6 @@ def _guide(lightness, ab):
     return np.concatenate([lightness, ab, slope, least, most])
 
 
-def _widened(maps, width):
-    """Maps (9, h, w) enlarged along their rows: (h, 9 x width)."""
-    rows = maps.transpose(1, 0, 2).reshape(-1, maps.shape[2])
-    return (rows @ _enlargement(maps.shape[2], width).T).reshape(maps.shape[1], -1)
-
-
 def _enlargement(count, size):
     """Sparse matrix (size, count) that makes `size` values of `count` (Keys, a = -0.5)."""
     place = (np.arange(size) + 0.5) * count / size - 0.5
@@ -168,18 +160,6 @@ def _enlargement(count, size):
     columns, starts = columns.clip(0, count - 1), np.arange(0, 4 * size + 1, 4)
     entries = (weights.astype(np.float32).ravel(), columns.ravel(), starts)
     return sparse.csr_array(entries, shape=(size, count))
-
-
-def _strip(rows, fine):
-    """Rows of a photo (n, W, ...) in colour; `fine` (n, 9, W) are the maps of `_guide` there."""
-    values = np.empty((3, *rows.shape[:2]), np.float32)
-    values[0] = _lightness(rows)
-    change = values[0] - fine[:, 0]
-    for i in (1, 2):
-        ab = fine[:, i] + fine[:, 2 + i] * change
-        np.clip(ab, fine[:, 4 + i], fine[:, 6 + i], out=values[i])
-    levels = lab.linear_to_rgb(shown(values.reshape(3, -1))) * np.iinfo(rows.dtype).max
-    return np.rint(levels, out=levels).astype(rows.dtype).reshape(*rows.shape[:2], 3)
 
 
 def shown(values):
@@ -209,10 +189,8 @@ def _linear(values):
 
 def _within(linear):
     """Which rows of linear light (N, 3) are in [0, 1], but for rounding."""
-    red, green, blue = linear.T
-    least = np.minimum(np.minimum(red, green), blue)
-    most = np.maximum(np.maximum(red, green), blue)
-    return (least >= -ROUNDING) & (most <= 1 + ROUNDING)
+    red, green, blue = ((linear >= -ROUNDING) & (linear <= 1 + ROUNDING)).T
+    return red & green & blue
 
 
 def _lightness(photo):

@@ -6,7 +6,6 @@ Photos are uint8 or uint16 arrays: (H, W) grey, (H, W, 3) RGB, (H, W, 4) RGB and
 import contextlib
 import re
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,7 @@ def write(path, photo, about=None):
     PNG and TIFF keep 16 bits, the others get 8; JPEG and BMP have no alpha, and are written over
     white. `about`, as `decode.read` gives it, is kept as far as the format has a place for it:
     EXIF (words, camera, place), XMP, resolution; the captions of IPTC in JPEG and TIFF, and the
-    comment in JPEG. TIFF of 16 bits keeps the words of EXIF only.
+    comment in JPEG. Of 16 bits, TIFF keeps the words of EXIF only, and PNG no resolution.
     """
     name, kept = FORMATS[Path(path).suffix.lower()], _kept(about or {})
     deep = {"PNG": _write_png16, "TIFF": _write_tiff16}
@@ -80,7 +79,8 @@ def compare(photo, colored):
 
 
 def _kept(about):
-    """What is written of a file's words, a dict of exif, xmp, iptc, comment, dpi, icc_profile.
+    """What is written of a file's words, a dict of exif, xmp, iptc, comment, dpi, icc_profile;
+    and words, those of EXIF by tag.
 
     What is broken or too large is left out, and what the photo no longer is: its profile, now
     sRGB, its orientation, its thumbnail.
@@ -95,10 +95,11 @@ def _kept(about):
     with contextlib.suppress(Exception):
         found, exif = Image.Exif(), Image.Exif()
         found.load(about["exif"])
-        exif.update(_words(found))
+        words = {tag: found[tag].encode("latin-1") for tag in EXIF_WORDS if tag in found}
+        exif.update(words)  # as bytes, in whatever encoding they are: of text Pillow keeps ASCII
         for group in EXIF_GROUPS:
             exif.get_ifd(group).update(found.get_ifd(group))
-        kept |= {"exif": exif.tobytes()} if len(exif.tobytes()) < ROOM else {}
+        kept |= {"exif": exif.tobytes(), "words": words} if len(exif.tobytes()) < ROOM else {}
     if "icc_profile" in about:
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
         date = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # not now: equal photos are equal files
@@ -106,59 +107,36 @@ def _kept(about):
     return kept
 
 
-def _words(exif):
-    """The words of EXIF as the bytes that they were, in whatever encoding: Pillow keeps ASCII."""
-    return {tag: exif[tag].encode("latin-1") for tag in EXIF_WORDS if tag in exif}
-
-
 def _for_pillow(name, kept):
-    """`kept` as arguments of Pillow's `save`, which differ from format to format."""
-    options = {key: kept[key] for key in ("exif", "dpi", "icc_profile") if key in kept}
-    xmp, iptc = kept.get("xmp"), kept.get("iptc")
-    if name in ("JPEG", "WEBP"):
-        options |= {"xmp": xmp} if xmp else {}
-    if name == "JPEG":
-        options |= {"comment": kept["comment"]} if "comment" in kept else {}
-        options |= {"extra": _photoshop(iptc)} if iptc else {}
-    if name == "PNG" and xmp:
+    """`kept` as arguments of Pillow's `save`, which passes over those that a format lacks."""
+    options, iptc = dict(kept), kept.get("iptc")
+    if iptc:  # a segment of a JPEG that holds a Photoshop resource of number 0x0404
+        resource = struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
+        resource = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0" + resource
+        options["extra"] = b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource
+    if "xmp" in kept:
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", kept["xmp"].decode("utf-8", "replace"))
     if name == "TIFF":
         options["exif"] = Image.Exif()
         options["exif"].load(kept.get("exif", b""))
-        options["exif"].update(_words(options["exif"]))
-        options["exif"].update({tag: b for tag, b in ((XMP, xmp), (IPTC, iptc)) if b})
+        tags = {XMP: kept.get("xmp"), IPTC: iptc} | kept.get("words", {})
+        options["exif"].update({tag: value for tag, value in tags.items() if value})
     return options
-
-
-def _photoshop(iptc):
-    """The segment of a JPEG that holds IPTC: a Photoshop resource of number 0x0404."""
-    resource = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0" + struct.pack(">I", len(iptc)) + iptc
-    resource += bytes(len(iptc) % 2)
-    return b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource
 
 
 def _write_png16(path, photo, kept):
     import pyvips
 
     image = pyvips.Image.new_from_array(photo, interpretation="rgb16")
-    for key, name in (("exif", "exif-data"), ("icc_profile", "icc-profile-data")):
-        if key in kept:
-            image.set_type(pyvips.GValue.blob_type, name, kept[key])
-    if "dpi" in kept:
-        image = image.copy(xres=kept["dpi"][0] / 25.4, yres=kept["dpi"][1] / 25.4)
-    png = image.pngsave_buffer(compression=3, filter="up")
-    if "xmp" in kept:  # behind the header, as libvips writes it where nobody looks for it
-        chunk = b"iTXtXML:com.adobe.xmp" + bytes(5) + kept["xmp"]
-        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        png = png[:33] + chunk + png[33:]
-    path.write_bytes(png)
+    for key in filter(kept.get, ("exif", "xmp", "icc_profile")):
+        name = f"{key.replace('_', '-')}-data"
+        image.set_type(pyvips.GValue.blob_type, name, kept[key])
+    image.pngsave(str(path), compression=3, filter="up")
 
 
 def _write_tiff16(path, photo, kept):
-    exif = Image.Exif()
-    exif.load(kept.get("exif", b""))
-    tags = [(tag, 2, 0, text, True) for tag, text in _words(exif).items()]
+    tags = [(tag, 2, 0, text, True) for tag, text in kept.get("words", {}).items()]
     for tag, kind, words in ((XMP, 1, kept.get("xmp")), (IPTC, 7, kept.get("iptc"))):
         tags += [(tag, kind, len(words), words, True)] if words else []
     options = {"iccprofile": kept.get("icc_profile"), "extratags": tags, "software": False}

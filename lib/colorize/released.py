@@ -79,6 +79,5 @@ def read(path, xception="imagenet"):
 
 def _kept(network, without_encoder):
     """The weights of a network in their order, those of its Xception encoder left out or not."""
-    encoder = network.get_layer("xception").weights if without_encoder else ()
-    left_out = {id(variable) for variable in encoder}
+    left_out = set(map(id, network.get_layer("xception").weights)) if without_encoder else ()
     return [variable for variable in network.weights if id(variable) not in left_out]

@@ -1,4 +1,4 @@
-"""What notebook 08 shows of coloured photos: a sweep of the render factor, and a slider."""
+"""What notebook 08 needs: its photos, a sweep of the render factor, and a slider."""
 
 import base64
 import io
@@ -9,12 +9,37 @@ import jinja2
 import numpy as np
 import pandas as pd
 from PIL import Image
+from skimage import data
 
 from lib import lab, metrics
 from lib.colorize import photo as colorize
 
 SHOWN = 640  # pixels, longest side of a picture in a slider
 SLIDER = Path(__file__).with_name("slider.html.j2")
+BUNDLED = ("coffee.png", "astronaut.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png")
+BUNDLED += ("camera.png", "coins.png")  # grey from the beginning
+
+
+def choose(photos, folder):
+    """The inputs that a notebook's PHOTOS names: a list of paths.
+
+    `photos` is a path of a file or folder; "upload", which asks for files on Colab and stores them
+    in `folder`; or None for the photos of scikit-image, five in colour and two that are truly grey.
+    Raises ValueError for "upload" elsewhere than on Colab.
+    """
+    if not photos:
+        return [Path(data.__file__).parent / name for name in BUNDLED]
+    if photos != "upload":
+        return [Path(photos).expanduser()]
+    try:
+        from google.colab import files
+    except ImportError:
+        raise ValueError("PHOTOS = 'upload' works on Colab only: give a path here") from None
+    uploaded = {Path(folder) / Path(name).name: b for name, b in files.upload().items()}
+    for path, content in uploaded.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return list(uploaded)
 
 
 def render_factor_sweep(photos, network, factors):

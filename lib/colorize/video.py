@@ -9,7 +9,6 @@ A result has 8 bits a channel, in H.264 (mp4, m4v, mov, mkv), VP9 (webm) or MPEG
 even number of pixels a side: the last row or column is repeated if need be.
 """
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,6 @@ CODECS = {".webm": VP9, ".avi": ("mpeg4", {"qmin": "2", "qmax": "3"})}
 SOUND = {".webm": "libopus", ".avi": "libmp3lame"}  # if it is coded anew; elsewhere AAC
 EXACT = 0x4 | 0x6000 | 0x40000  # FFmpeg's bicubic, full chroma, rounding: else L falls at each pass
 HDR = (16, 18)  # transfer functions PQ and HLG, as files number them
-BT709, BT601 = 1, 6  # how colours are coded, as files number it
 
 
 def smoothed(past, lightness, ab, strength=SMOOTHING):
@@ -72,8 +70,8 @@ def color_film(source, result, network, *choices):
 
     A video of any kind that FFmpeg reads becomes an mp4, m4v, mov, mkv, webm or avi, a GIF a GIF.
     `choices` are those of `color_pictures`. Gives a list of lines: what of the film is not in the
-    result. Raises ValueError if it is truncated, interlaced, in HDR, or has no pictures, or PyAV is
-    missing; OSError if it cannot be read or written.
+    result. Raises ValueError if it is truncated, interlaced, in HDR, or has no pictures;
+    ImportError if PyAV is missing; OSError if it cannot be read or written.
     """
     source, result = Path(source), Path(result)
     write = _write_gif if source.suffix.lower() == ".gif" else _write_video
@@ -102,18 +100,12 @@ def _write_gif(source, result, color):
 
 
 def _write_video(source, result, color):
-    try:
-        import av
-    except ImportError:
-        raise ValueError("films need PyAV: install it by `pip install av`") from None
+    import av
+
     address = f"file:{source}"  # else FFmpeg takes what stands before a colon for a protocol
     with av.open(address) as film:
         turns = _examined(film, av.time_base)
-    with (
-        av.open(address) as film,
-        replacing(result) as part,
-        av.open(f"file:{part}", "w") as new,
-    ):
+    with av.open(address) as film, replacing(result) as part, av.open(f"file:{part}", "w") as new:
         new.metadata.update(film.metadata)
         new.set_chapters(film.chapters())
         picture, suffix = film.streams.best("video"), result.suffix.lower()
@@ -161,7 +153,6 @@ def _examined(film, unit):
 def _pictures(film, picture, turns, new, sounds):
     """Decode the pictures, upright, with time and length; on the way the sound is written."""
     picture.thread_type = "AUTO"
-    size = {"width": picture.width, "height": picture.height}
     last, step = None, 1 / (picture.average_rate or 25) / picture.time_base
     for packet in film.demux(picture, *film.streams.audio):
         if packet.stream != picture:
@@ -172,14 +163,14 @@ def _pictures(film, picture, turns, new, sounds):
             if last is not None and (time is None or time <= last):  # avi, of H.264 in particular
                 time = last + max(1, round(step))
             last = time
-            rgb = frame.reformat(format="rgb24", interpolation=EXACT, **size).to_ndarray()
+            rgb = frame.reformat(format="rgb24", interpolation=EXACT).to_ndarray()
             yield np.rot90(rgb, turns), (time, frame.duration)
 
 
 def _picture_stream(new, picture, suffix, turns):
     """The stream that the coloured pictures are coded into."""
     codec, options = CODECS.get(suffix, X264)
-    rate = picture.average_rate or picture.guessed_rate or Fraction(25)
+    rate = picture.average_rate or picture.guessed_rate or 25
     stream = new.add_stream(codec, rate=rate, options=options)
     width, height = (picture.width, picture.height)[:: -1 if turns % 2 else 1]
     stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
@@ -188,7 +179,7 @@ def _picture_stream(new, picture, suffix, turns):
         context.time_base = picture.time_base
     if shape:
         context.sample_aspect_ratio = 1 / shape if turns % 2 else shape
-    number = BT709 if stream.height >= TALL else BT601
+    number = 1 if stream.height >= TALL else 6  # BT.709 or BT.601, as files number it
     context.colorspace = context.color_primaries = context.color_trc = number
     context.color_range = 1  # 16..235
     return stream

@@ -6,10 +6,9 @@ The photos are crops of scikit-image's, 816 x 612 pixels, JPEG. The peers read, 
 photo after the other. `predict` calls Keras's `predict` for each photo, as many programs do, but
 merges by our `paint`, on all cores; `predict, scikit-image` merges as tutorials do, by rgb2lab,
 resize and lab2rgb in float32; `colorize` is a loop of our `colorize`. Half of the photos before,
-half after ours. `color_files` does a few of them at a time, by the code behind the command line. It
-uses all cores: if other programs run, they cost it more than the loops.
-The processor time a photo (all cores together) depends on them less. Results are compared. The last
-lines say what one photo costs, step by step, each measured alone.
+half after ours: `color_files`, the code behind the command line. All use all cores: other programs
+that run cost seconds; the processor time a photo (all cores together) depends on them less. Results
+are compared. The last lines say what one photo costs, step by step, each measured alone.
 """
 
 import argparse
@@ -88,7 +87,7 @@ def main():
             rgb = color.lab2rgb(np.concatenate([lightness, ab], axis=-1))
             photo_files.write(out / file.name, np.uint8(255 * rgb + 0.5), about)
 
-    def at_a_time(files, out):
+    def folder_of(files, out):
         todo = [(file, out / file.name, None) for file in files]
         choices = (colorize.RENDER_FACTOR, options.saturation, False, 0.0)
         assert color_cli.color_files(todo, network, *choices) == []
@@ -100,14 +99,14 @@ def main():
             "colorize": lambda part: loop(part, folder / "one", network),
             "predict": lambda part: loop(part, folder / "two", predicted),
             "predict, scikit-image": lambda part: tutorial(part, folder / "skimage"),
-            "at a time": lambda part: at_a_time(part, folder / "three"),
+            "color_files": lambda part: folder_of(part, folder / "three"),
         }
         for run in ways.values():  # load, compile
             run(files[:2])
         total = dict.fromkeys(ways, 0)
         for part in (files[::2], None, files[1::2]):
             for name, run in (
-                list(ways.items())[:-1] if part else [("at a time", ways["at a time"])]
+                list(ways.items())[:-1] if part else [("color_files", ways["color_files"])]
             ):
                 total[name] = total[name] + timed(lambda r=run, p=part: r(p or files))
         for file in files[:: len(files) // 4]:
@@ -115,10 +114,10 @@ def main():
             assert np.abs(np.int16(one) - three).mean() < 0.2, "the ways differ"
         for name, values in total.items():
             seconds, used = 1e3 * values / len(files)
-            ratio = values[0] / total["at a time"][0]
+            ratio = values[0] / total["color_files"][0]
             print(f"{name:21} {seconds:6.1f} ms a photo, {used:6.1f} ms of processor", end="; ")
-            used /= 1e3 * total["at a time"][1] / len(files)
-            print(f"{ratio:.2f} and {used:.2f} times those of a few at a time")
+            used /= 1e3 * total["color_files"][1] / len(files)
+            print(f"{ratio:.2f} and {used:.2f} times those of color_files")
         record({name: values / len(files) for name, values in total.items()}, len(files))
         steps(files[0], folder / "four.jpg", network)
 
@@ -126,7 +125,7 @@ def main():
 def record(total, count):
     """Rows of the table; `total` has seconds and processor seconds a photo."""
     rows, size = [], f"{count} photos, {SIZE[0]} x {SIZE[1]}"
-    ours, used = 1e3 * total["at a time"]
+    ours, used = 1e3 * total["color_files"]
     for name in ("colorize", "predict", "predict, scikit-image"):
         note = f"a photo; processor {used:.1f}, {1e3 * total[name][1]:.1f} ms"
         row = (ours, "ms", f"loop of {name}", 1e3 * total[name][0], TARGETS.get(name), note)

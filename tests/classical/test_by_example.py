@@ -196,9 +196,3 @@ def test_wrong_photos_are_refused(method):
         method(LIGHTNESS[0], RGB[..., 0])
     with pytest.raises(ValueError, match="lightness: expected"):
         method(LAB[0], RGB[0])
-
-
-@pytest.mark.parametrize("swatches", [0, 481])
-def test_wrong_numbers_are_refused(swatches):
-    with pytest.raises(ValueError, match="swatches"):
-        classical.reinhard(LIGHTNESS[0], RGB[0], swatches)

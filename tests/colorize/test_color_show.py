@@ -12,23 +12,23 @@ from PIL import Image
 from skimage import data
 
 from lib import figures, lab, models
-from lib.colorize import photo_files, photo_sources
+from lib.colorize import photo_files
 from lib.colorize import show as color_show
 from lib.data import decode
 
 
 def test_bundled_photos_are_there_and_five_have_colours(tmp_path):
-    found = photo_sources.choose(None, tmp_path)
+    found = color_show.choose(None, tmp_path)
     panels = [photo_files.panels(*[decode.read(file)[0]] * 2) for file in found]
     assert ["truth" in panel for panel in panels] == [True] * 5 + [False] * 2
 
 
 def test_upload(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="Colab"):
-        photo_sources.choose("upload", tmp_path)
+        color_show.choose("upload", tmp_path)
     files = types.SimpleNamespace(upload=lambda: {"../a.jpg": b"1", "b.png": b"2"})
     monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(files=files))
-    found = photo_sources.choose("upload", tmp_path / "originals")
+    found = color_show.choose("upload", tmp_path / "originals")
     assert [file.name for file in found] == ["a.jpg", "b.png"]
     assert {file.parent for file in found} == {tmp_path / "originals"}
     assert found[1].read_bytes() == b"2"

@@ -62,9 +62,8 @@ def test_a_frozen_encoder_is_left_out_and_must_be_the_same(tmp_path, tiny):
         encoder = network.get_layer("xception").weights
         assert len(stored) - 1 == len(network.weights) - len(encoder)
     assert difference(network, released.read(tmp_path / "released.npz")) < 0.05
-    with pytest.raises(
-        ValueError, match="needs the Xception weights it was trained with, not x.h5"
-    ):
+    words = "needs the Xception weights it was trained with, not x.h5"
+    with pytest.raises(ValueError, match=words):
         released.read(tmp_path / "released.npz", "x.h5")
 
 

@@ -216,15 +216,8 @@ def test_bad_videos_are_one_line_each_and_the_others_done(run, tmp_path):
     assert status == 1 and said[-1].startswith("coloured: 4 of 8")
     done = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert done == ["good.gif", "good.mp4", "photo.png", "still.gif.png"]
-    words = {
-        "cut.gif": "truncated",
-        "cut.mp4": "truncated: it ends after",
-        "head.mp4": "Invalid data",
-        "text.mov": "Invalid data",
-    }
-    assert len(errors) == len(words)
-    for (name, word), line in zip(words.items(), errors, strict=True):
-        assert name in line and word in line
+    words = ["truncated", "truncated: it ends after", "Invalid data", "Invalid data"]
+    assert all(word in line for word, line in zip(words, errors, strict=True))
 
 
 def nervous(scaled):
@@ -253,32 +246,13 @@ def test_a_still_clip_does_not_flicker():
     assert np.abs(mean_after - mean_before).mean() < 2  # calmer, not other colours
 
 
-def test_a_cut_is_not_smeared():
-    # The scenes share some places of equal L, which only the reset tells apart.
-    other = np.flip(picture((120, 160)), axis=1).copy()
-    clip = noisy(8) + noisy(8, other)
-    smooth = colored(clip, Paint(nervous))
-    alone = colored(clip[8:], Paint(nervous))
-    np.testing.assert_array_equal(smooth[8], alone[0])
-    np.testing.assert_array_equal(smooth[15], alone[7])
-
-
-def test_what_moves_takes_its_colour_with_it():
-    scene = np.full((120, 160), 90, np.uint8)
-    clip = []
-    for number in range(12):
-        clip.append(scene.copy())
-        clip[-1][40:80, 8 * number : 8 * number + 40] = 190
-    warm = Paint(lambda scaled: np.where(scaled > 0.2, (5.0, 40.0), (-25.0, -10.0)))
-    single, smooth = (colored(clip, warm, smoothing=s) for s in (0, video.SMOOTHING))
-    for one, other in zip(single, smooth, strict=True):
-        assert np.abs(lab.rgb_to_lab(one) - lab.rgb_to_lab(other))[..., 1:].max() < 3
-
-
-def test_a_change_of_exposure_is_no_motion():
+def test_what_moves_takes_its_new_colour_and_a_change_of_exposure_is_no_motion():
     light = np.random.default_rng(0).uniform(20, 70, (8, 8)).astype(np.float32)
     first = video.smoothed(None, light, np.ones((8, 8, 2)), 1.0)
-    second = video.smoothed(first, light + 8, np.full((8, 8, 2), 3.0), 1.0)
-    assert second[1].mean() == pytest.approx(2, abs=0.01)  # the mean of both
+    brighter = light + 8
+    brighter[0, 0] += 15
+    second = video.smoothed(first, brighter, np.full((8, 8, 2), 3.0), 1.0)
+    assert second[1][1:].mean() == pytest.approx(2, abs=0.01)  # the mean of both
+    assert second[1][0, 0] == pytest.approx(3, abs=0.01)
     cut = video.smoothed(second, light + 40, np.full((8, 8, 2), 3.0), 1.0)
     assert cut[1].mean() == 3  # but this is another scene
