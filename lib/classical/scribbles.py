@@ -83,15 +83,8 @@ def levin(lightness, given, ab):
 def weights(lightness):
     """Equation 2: how much each pixel takes of the colour of each of its neighbours.
 
-    Parameters
-    ----------
-    lightness : array (H, W, 1)
-        L in 0..100, two pixels or more.
-
-    Returns
-    -------
-    scipy.sparse.csr_array, shape (H W, H W), float64
-        Row r holds w(r, s) of its up to 8 neighbours s; each row adds up to 1.
+    Takes L (H, W, 1) in 0..100, of two pixels or more; gives a csr_array (H W, H W), float64. Row r
+    holds w(r, s) of its up to 8 neighbours s, and adds up to 1.
     """
     intensity = lightness[..., 0].astype(np.float64) / 100
     pixels = np.arange(intensity.size).reshape(intensity.shape)
@@ -111,49 +104,25 @@ def weights(lightness):
 
 
 def draw(shape, share=SHARE, seed=0):
-    """Where colours are given when no person is there to draw: pixels at random.
+    """Where colours are given when no person is there to draw: pixels at random, (H, W) of bool.
 
-    Parameters
-    ----------
-    shape : pair of int
-        Height and width.
-    share : float
-        Of all pixels, above 0 up to 1; at least one pixel is drawn. A larger share of the same
-        seed holds all the pixels of a smaller one.
-    seed : int or sequence of int, 0 or greater
-
-    Returns
-    -------
-    array (H, W) of bool
+    `shape` is (H, W); `share` that of all pixels, above 0 up to 1, and at least one is drawn. A
+    larger share of the same `seed` (whole numbers of 0 or greater) holds all those of a smaller.
     """
     order = np.random.default_rng(seed).permutation(shape[0] * shape[1])
     return order.argsort().reshape(shape) < max(1, round(share * order.size))
 
 
 def dots(table, shape, radius=0.02):
-    """Scribbles from a table, as a person writes it.
+    """Scribbles from a table, as a person writes it, on a photo of `shape` (H, W).
 
-    Parameters
-    ----------
-    table : sequence of (x, y, colour)
-        x from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom), and the colour: a name or
-        number of CSS, such as "skyblue" or "#87ceeb", or None for no colour. Where two dots
-        overlap, the later one is on top.
-    shape : pair of int
-        Height and width of the photo.
-    radius : float
-        Of each dot, as a share of the longer side.
+    A row of the table is x from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom), and a colour:
+    a name or number of CSS, such as "skyblue" or "#87ceeb", or None for no colour. Where two dots
+    overlap, the later one is on top. `radius` is that of each, as a share of the longer side.
 
-    Returns
-    -------
-    given : array (H, W) of bool
-    ab : array (H, W, 2), float32
-        CIELAB units, 0 where nothing is given. The colour's own L is left out.
-
-    Raises
-    ------
-    ValueError
-        If a row is no triple, outside the photo, or of a colour that CSS does not know.
+    Gives where colours are given, (H, W) of bool; and their ab, float32 (H, W, 2) in CIELAB units,
+    0 elsewhere: the colour's own L is left out. Raises ValueError if a row is no triple, outside
+    the photo, or of a colour that CSS does not know.
     """
     given, ab = np.zeros(shape, bool), np.zeros((*shape, 2), np.float32)
     rows, columns = np.indices(shape)

@@ -27,21 +27,11 @@ def predictors(photos, rows, seed=0, share=scribbles.SHARE):
     The first two are given the nearest training photo (`examples`), the third hints that no other
     row has: the true colours of some random pixels of the very photo.
 
-    Parameters
-    ----------
-    photos : lib.data.preprocess.Photos
-    rows : array (N,) of int
-        The photos that will be measured.
-    seed : int
-        With the photo's row it fixes Welsh's samples and the scribbles.
-    share : float
-        Of the pixels that Levin is given, above 0 up to 1.
-
-    Returns
-    -------
-    dict of name -> function
-        Each takes a part of `rows` and their L, (n, H, W, 1), and gives ab in CIELAB units,
-        float32 (n, H, W, 2). Several threads may call it.
+    `photos` is a `lib.data.preprocess.Photos`, `rows` (N,) int the photos that will be measured;
+    with the photo's row `seed` fixes Welsh's samples and the scribbles; `share` is that of the
+    pixels that Levin is given, above 0 up to 1. Gives a dict of name -> function that takes a part
+    of `rows` and their L, (n, H, W, 1), and gives ab in CIELAB units, float32 (n, H, W, 2). Several
+    threads may call it.
     """
     example_of = dict(zip(np.asarray(rows).tolist(), examples(photos, rows).tolist(), strict=True))
 

@@ -43,20 +43,11 @@ def choose(photos, folder):
 
 
 def render_factor_sweep(photos, network, factors):
-    """Error and time of several render factors, means over photos.
+    """Error and time of several render factors (2 to 40), means over photos.
 
-    Parameters
-    ----------
-    photos : sequence of array (H, W, 3), uint8
-        Photos in colour: the truth. The network sees their L.
-    network : keras.Model
-    factors : sequence of int, 2 to 40
-
-    Returns
-    -------
-    DataFrame
-        render_factor, seconds (a photo), rmse_ab (CIELAB units), delta_e_2000, one row a factor;
-        for `figures.render_factor_curve`.
+    `photos` are in colour, uint8 (H, W, 3): the truth, of which the network sees L. Gives a
+    DataFrame for `figures.render_factor_curve`, one row a factor: render_factor, seconds (a photo),
+    rmse_ab (CIELAB units), delta_e_2000.
     """
     rows = []
     colorize.colorize(photos[0], network, factors[0])  # whatever is loaded at the first call
@@ -76,12 +67,8 @@ def render_factor_sweep(photos, network, factors):
 def slider(before, after, label="photo"):
     """HTML of a before-and-after slider, self-contained; drag it, or use the arrow keys.
 
-    Parameters
-    ----------
-    before, after : array (H, W, 3), uint8
-        Of one size; made smaller if a side has more than 640 pixels.
-    label : str
-        What the photo is called for who cannot see it.
+    `before` and `after` are photos of one size, uint8 (H, W, 3), made smaller if a side has more
+    than 640 pixels; `label` is what the photo is called for who cannot see it.
     """
     pictures = [Image.fromarray(photo) for photo in (before, after)]
     for picture in pictures:

@@ -35,7 +35,11 @@ def build(folders):
     if len(names) < 2:
         raise ValueError(f"folders: expected two or more studies, each once, got {names}")
     studies = {name: results.read(folder) for name, folder in folders.items()}
-    photos = {name: _photos(study) for name, study in studies.items()}
+    photos = {  # what tells the test photos of a study from others
+        name: (study.data.get("fingerprint"), set(study.metrics["photo"]))
+        for name, study in studies.items()
+        if study.metrics is not None and study.data.get("fingerprint")
+    }
     about = {name: results.tested_on(study) for name, study in studies.items()}
     found = {name: page.pictures(folder / "figures") for name, folder in folders.items()}
     sections = [
@@ -45,7 +49,7 @@ def build(folders):
     values = {
         "names": names,
         "about": about,
-        "strangers": [n for n in names[1:] if not photos[n] or photos[n] != photos[names[0]]],
+        "strangers": [n for n in names[1:] if photos.get(n, 0) != photos.get(names[0])],
         "answers": [(n, findings.headline(s), findings.answer(s)[0]) for n, s in studies.items()],
         "sides": _sides(studies.values()),
         "verdicts": verdicts.VERDICTS,
@@ -55,12 +59,6 @@ def build(folders):
     }
     path = folders[names[0]].parent / f"comparison-{'-'.join(names)[:LONGEST]}.html"
     return page.write_page("comparison.html.j2", values, path)
-
-
-def _photos(study):
-    """What tells the test photos of a study from others; None if it is not recorded."""
-    known = study.data.get("fingerprint") and study.metrics is not None
-    return (study.data["fingerprint"], set(study.metrics["photo"])) if known else None
 
 
 def _sides(studies):

@@ -4,19 +4,14 @@ Nothing is computed here. What is not there, or broken, is None or an empty dict
 means must be there.
 """
 
-import json
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from lib.figures.style import in_order
 from lib.files import read_json
 from lib.models import NETWORKS
-
-PROFILES = Path(__file__).resolve().parents[2] / "notebooks" / "profiles"
 
 
 @dataclass
@@ -97,22 +92,9 @@ def tested_on(study):
 
 
 def commands(run, name):
-    """The command lines that run a study again, and that build its report again.
-
-    What the study has otherwise than its profile is given by --set, unless the profile is not
-    there, or is one of several studies.
-    """
-    profile, values = str(run.get("profile") or name), run.get("parameters") or {}
-    path = PROFILES / f"{profile}.yaml"
-    given = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {"VARIANTS": None}
-    changed = {}
-    if "VARIANTS" not in given:
-        changed = {k: values[k] for k, v in given.items() if k in values and values[k] != v}
-        changed |= {"SEEDS": run["seeds"]} if run.get("seeds") else {}
-    texts = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in changed.items()]
-    study = ["python", "-m", "lib.study"]
-    again = [*study, profile, *["--set"] * bool(texts), *texts]
-    return [shlex.join(again), shlex.join([*study, "report", name])]
+    """The command lines that ran a study, as run.json has it, and that build its report again."""
+    ran = run.get("command") or f"python -m lib.study {run.get('profile') or name}"
+    return [ran, f"python -m lib.study report {name}"]
 
 
 def _places(folder):

@@ -13,6 +13,7 @@ VARIANTS, is the study `s-v`. With SEEDS `[0, 1, 2]` the study itself has the fi
 import ast
 import contextlib
 import json
+import shlex
 from pathlib import Path
 
 import yaml
@@ -36,6 +37,7 @@ def expand(profile, settings, root):
     books = {step: read_notebook(root / f"notebooks/{step}.ipynb") for step in steps.STEPS}
     chosen = sorted(map(steps.find_step, runner.get("NOTEBOOKS") or books))
     seeds = tuple(runner.get("SEEDS", ()))
+    words = ["python", "-m", "lib.study", profile, *["--set"] * bool(settings), *settings]
 
     def study(given, names, seeds=()):
         given, values, code = _declared(given, books, root), {}, {}
@@ -43,7 +45,7 @@ def expand(profile, settings, root):
             defaults, code[step] = books[step]
             own = {key: given.get(key, default) for key, default in defaults.items()}
             values[step] = check(own, root)
-        return steps.Study(given["STUDY"], name, root, code, values, seeds)
+        return steps.Study(given["STUDY"], name, root, code, values, seeds, shlex.join(words))
 
     found = []
     for variant, own in (runner.get("VARIANTS") or {"": {}}).items():

@@ -96,6 +96,7 @@ def _run_step(study, task, label, force):
     record |= {
         "study": study.name,
         "profile": study.profile,
+        "command": study.command,
         "seeds": list(study.seeds),
         "versions": provenance.versions(),
         "git": provenance.commit(study.root),

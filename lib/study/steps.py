@@ -40,6 +40,7 @@ class Study:
     code: dict  # name of a step -> sources of its notebook's code cells
     values: dict  # name of a step -> its parameters
     seeds: tuple = ()  # its own, and those of the studies that repeat it
+    command: str = ""  # that runs it, and the others of its profile
 
     @property
     def folder(self):
