@@ -159,12 +159,13 @@ def test_the_commands_are_those_that_ran_the_study():
 def reference_study(tmp_path):
     """A reference study in which NoGAN loses."""
     photos = metrics({name: ERRORS[name] for name in ("truth", "l_lookup", "cnn")} | {"gan": 19.0})
-    folder = write(tmp_path / "results" / "flickr8k", photos, SOURCE="photos.zip", IMAGE_SIZE=96)
+    folder = write(tmp_path / "results" / "flickr8k", photos, IMAGE_SIZE=96)
     summary = pd.read_csv(folder / "summary.csv").assign(kid=4.5, kid_low=4.0, kid_high=5.0)
     summary.to_csv(folder / "summary.csv", index=False)
     (folder / "figures" / "fig6_grid.png").write_bytes(png((700, 300), "a grid of real photos"))
     change_json(folder / "data.json", dataset="flickr8k", fingerprint="cd")
-    change_json(folder / "run.json", seconds=7200, profile="flickr8k", hardware={"cpu": "A CPU"})
+    ran = {"command": "lib.study flickr8k", "hardware": {"cpu": "A CPU"}}
+    change_json(folder / "run.json", seconds=7200, **ran)
     return folder
 
 
@@ -185,7 +186,7 @@ def test_stands_after_the_answer_with_its_own_words_and_numbers(study, real):
     for text in findings.answer(own):
         assert text in words
     assert f"{own.photos} photos of flickr8k, 96 × 96 pixels." in words
-    assert "120 minutes on A CPU" in words and "SOURCE=photos.zip" in words
+    assert "120 minutes on A CPU" in words and "lib.study flickr8k" in words
     mean, _, ends = number_format.interval(own.table, "gan", "rmse_ab").partition(" ")
     assert mean in words and ends in words and "4.5" in words and "SSIM" not in words
 
