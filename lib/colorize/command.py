@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RELEASED = "released.npz"  # see `released`
 REFERENCE = "flickr8k"  # the study whose released networks come with the project
 LARGEST = decode.MOST / 1e6  # megapixels of a photo
+OFTEN = 16  # photos of one size that are worth compiling the network for it
 FILMS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")  # a result has the suffix of its film
 
 
@@ -115,13 +116,18 @@ def color_files(files, network, factor, saturation, square, smoothing, megapixel
     `megapixels` are those that a photo may have, the rest as for `video.color_pictures`.
     Gives a line for each file that failed.
     """
-    failures = []
+    failures, seen, compiled = [], [], {}
 
     def color(source, result, comparison):
         if is_moving(source):
             return video.color_film(source, result, network, factor, saturation, square, smoothing)
         before, about = decode.read(source, most=round(1e6 * megapixels))
-        colored = colorize.colorize(before, network, factor, saturation, square)
+        lightness = colorize.view(before, network, factor, square)
+        seen.append(size := lightness.shape)
+        if seen.count(size) == OFTEN:
+            compiled[size] = colorize.sized(network, size)
+        ab = colorize.predict(lightness, compiled.get(size, network)) * saturation
+        colored = colorize.paint(before, lightness, ab)
         if comparison:
             photo_files.write(comparison, photo_files.compare(before, colored))
         photo_files.write(result, colored, about)

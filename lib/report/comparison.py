@@ -35,11 +35,8 @@ def build(folders):
     if len(names) < 2:
         raise ValueError(f"folders: expected two or more studies, each once, got {names}")
     studies = {name: results.read(folder) for name, folder in folders.items()}
-    photos = {  # what tells the test photos of a study from others
-        name: (study.data.get("fingerprint"), set(study.metrics["photo"]))
-        for name, study in studies.items()
-        if study.metrics is not None and study.data.get("fingerprint")
-    }
+    tested = {n: s for n, s in studies.items() if s.metrics is not None}
+    photos = {n: (s.data.get("fingerprint"), {*s.metrics["photo"]}) for n, s in tested.items()}
     about = {name: results.tested_on(study) for name, study in studies.items()}
     found = {name: page.pictures(folder / "figures") for name, folder in folders.items()}
     sections = [
