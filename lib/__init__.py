@@ -1,10 +1,12 @@
 """The code behind the notebooks. The study itself is in this folder; README.md gives its order."""
 
 import contextlib
+import logging
 import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of compiling for several sizes
 
 
 @contextlib.contextmanager

@@ -93,9 +93,8 @@ class Run:
         trained = sum(int(np.prod(v.shape)) for v in self.network.trainable_variables)
         params = {"parameters": self.network.count_params(), "trainable": trained}
         params |= {"precision": self.precision, "settings": self.settings}
-        params |= {"recipe": getattr(self.network, "recipe", None)}
-        params |= {"data": self.data, "warnings": list(warnings)}
-        write_json(self.folder / "params.json", params)
+        params |= {"recipe": getattr(self.network, "recipe", None), "data": self.data}
+        write_json(self.folder / "params.json", params | {"warnings": list(warnings)})
         self.finished = True
         self._write()
         self._remove(WEIGHTS)

@@ -6,8 +6,7 @@ channels, in float32. `ab_scaled` is ab / 110 (see `lab.scale`).
 References
 ----------
 Johnson, Alahi, Fei-Fei (2016), Perceptual Losses for Real-Time Style Transfer (feature loss).
-Goodfellow et al. (2014), Generative Adversarial Nets (binary cross-entropy). Antic, DeOldify
-(feature loss and its use in NoGAN).
+Goodfellow et al. (2014), Generative Adversarial Nets (binary cross-entropy). Antic, DeOldify.
 """
 
 import keras
