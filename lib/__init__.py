@@ -22,6 +22,11 @@ def quiet_startup():
         os.close(nowhere)
 
 
+def watched(stream):
+    """True when a person watches: a terminal, JupyterLab or Colab; False under papermill."""
+    return stream.isatty() or "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
+
+
 if "ipykernel" in sys.modules:  # every notebook needs it; the command line loads it when it does
     with quiet_startup():
         import keras  # noqa: F401

@@ -98,9 +98,8 @@ def _parse(source):
     except SyntaxError:
         tree = ast.parse(MAGIC.sub(lambda match: f"{match[1]}_ = {match[2]!r}", source))
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(
-            node
-        ):
+        documented = isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+        if documented and ast.get_docstring(node):
             del node.body[0]
     return tree
 

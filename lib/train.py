@@ -12,7 +12,6 @@ precision training.
 """
 
 import contextlib
-import os
 import sys
 import time
 
@@ -21,7 +20,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from lib import lab, losses
+from lib import lab, losses, watched
 from lib.checkpoint import Run
 
 ACCURACY_DISTANCE = 10.0  # CIELAB units: a pixel nearer than this to the true ab counts as right
@@ -93,8 +92,7 @@ class Colorizer(Trainer):
     """A network with its loss and measures, trained on uint8 photos.
 
     `network` makes ab_scaled (N, H, W, 2) of lightness_scaled (N, H, W, 1); `loss` is the name of a
-    colour loss on ab_scaled, see `losses.LOSSES`; a `losses.FeatureLoss` is added to it, times
-    `feature_weight`.
+    colour loss, see `losses.LOSSES`; a `losses.FeatureLoss` is added to it, times `feature_weight`.
     """
 
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0):
@@ -199,8 +197,6 @@ def fit(
     settings |= {"learning_rate": learning_rate, "schedule": schedule, "patience": patience}
     trainer.begin(trainer.adam(_rate(schedule, learning_rate, epochs * len(train))))
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
-    watched = sys.stdout.isatty() or "JPY_SESSION_NAME" in os.environ  # not under papermill
-    watched = watched or "google.colab" in sys.modules
     if not run.finished:
         train.epoch = run.start
         with memory_advice("BATCH_SIZE"):
@@ -210,7 +206,7 @@ def fit(
                 initial_epoch=run.start,
                 epochs=run.start if _exhausted(run.rows, patience) else epochs,
                 shuffle=False,
-                verbose=1 if watched else 2,
+                verbose=1 if watched(sys.stdout) else 2,
                 callbacks=[_Epochs(run, train, patience)],
             )
         run.finish(warnings)

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lib import watched
 from lib.data.decode import SUFFIXES
 from lib.files import digest, write_text
 
@@ -269,9 +270,7 @@ def _check_bytes(name, count, limit):
 
 def progress(what, total=None, unit="file"):
     """A progress bar where a person watches, of what takes longer than some seconds."""
-    in_notebook = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
-    watched = in_notebook or sys.stderr.isatty()
-    look = {"unit_scale": True, "leave": False, "delay": 3, "disable": not watched}
+    look = {"unit_scale": True, "leave": False, "delay": 3, "disable": not watched(sys.stderr)}
     return tqdm(total=total, desc=what, unit=unit, **look)
 
 
