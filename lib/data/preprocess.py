@@ -130,6 +130,8 @@ def rejected_examples(photos, source=None, raw="data/raw", each=4):
     (S, S, 3), an even grey where one cannot be read; and a list of str, file and reason.
     """
     table = photos.index[photos.index["id"] < 0]
+    if table.empty:
+        return [], []
     table = table.groupby(table["reason"].str.partition(":")[0]).head(each)
     files, _ = sources.photos_in(sources.fetch(photos.dataset, source, raw))
     paths, size = dict(zip(_names(files), files, strict=True)), photos.image_size
