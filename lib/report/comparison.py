@@ -35,8 +35,8 @@ def build(folders):
     if len(names) < 2:
         raise ValueError(f"folders: expected two or more studies, each once, got {names}")
     studies = {name: results.read(folder) for name, folder in folders.items()}
-    tested = {n: s for n, s in studies.items() if s.metrics is not None}
-    photos = {n: (s.data.get("fingerprint"), {*s.metrics["photo"]}) for n, s in tested.items()}
+    known = {n: s for n, s in studies.items() if s.metrics is not None and "fingerprint" in s.data}
+    photos = {n: (s.data["fingerprint"], set(s.metrics["photo"])) for n, s in known.items()}
     about = {name: results.tested_on(study) for name, study in studies.items()}
     found = {name: page.pictures(folder / "figures") for name, folder in folders.items()}
     sections = [
