@@ -54,8 +54,7 @@ def main(arguments=None, root=ROOT):
             if not files:
                 return 0
             network = load(path, options.xception)
-            model = "/".join(path.parts[-3:-1])
-            print(f"model: results/{model} ({_trained(path)})", flush=True)
+            print(f"model: results/{'/'.join(path.parts[-3:-1])} ({_trained(path)})", flush=True)
             names = ("render_factor", "saturation", "square", "smoothing", "megapixels")
             failures = color_files(files, network, *(getattr(options, name) for name in names))
     except UsageError as error:
@@ -81,14 +80,17 @@ def find_model(results, study=None, name=None):
         if given is not None and given != Path(given).name:
             raise UsageError(f"expected the name of a folder in results, got {given!r}")
     files = ("model.keras", RELEASED) if study else (RELEASED, "model.keras")
-    with quiet_startup():
-        from lib.models import NETWORKS
-    for network in [name] if name else reversed(NETWORKS):
+    wanted = [name] if name else []
+    if not name and folder.is_dir():
+        with quiet_startup():
+            from lib.models import NETWORKS
+        wanted = reversed(NETWORKS)
+    for network in wanted:
         for path in (folder / network / file for file in files):
             if path.is_file():
                 return path
-    wanted = f"no trained {name or 'network'} in results/{folder.name}"
-    raise UsageError(f"{wanted}: run `make report`, or choose another by --study")
+    missing = f"no trained {name or 'network'} in results/{folder.name}"
+    raise UsageError(f"{missing}: run `make report`, or choose another by --study")
 
 
 def load(path, xception="imagenet"):

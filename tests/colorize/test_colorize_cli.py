@@ -2,12 +2,17 @@
 
 import resource
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from skimage import data
 
 from lib.colorize import command as color_cli
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -150,3 +155,15 @@ def test_a_full_disk(run, album, tmp_path, request):
     status, _, errors = run(album, "-o", tmp_path / "out")
     assert status == 1 and len(errors) == 2 and all("too large" in line for line in errors)
     assert names(tmp_path / "out") == []
+
+
+def test_keras_is_not_imported_for_a_wrong_command_line(tmp_path):
+    code = (
+        "import sys; from lib.colorize import command as c\ns = c.main(sys.argv[1:], sys.argv[1])\n"
+    )
+    code += "print(s, 'keras' in sys.modules)"
+    command = [sys.executable, "-c", code, str(tmp_path), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "2 False\n"
+    assert done.stderr.startswith("error: no trained network in results/flickr8k: run")
+    assert not (tmp_path / "out").exists()
