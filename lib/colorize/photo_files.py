@@ -23,7 +23,6 @@ OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}  
 OPTIONS |= {"PNG": {"compress_level": 4}}
 EXIF_WORDS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)  # what, who, when, by what
 EXIF_GROUPS = (0x8769, 0x8825)  # camera settings, place
-XMP, IPTC = 700, 33723  # tags of TIFF
 TURN = re.compile(rb'tiff:Orientation="\d"|<tiff:Orientation>\d</tiff:Orientation>')  # in XMP
 SMALLEST = 8  # pixels a side of a photo
 PANEL = 1000  # pixels, longest side of a photo in a comparison
@@ -79,8 +78,7 @@ def compare(photo, colored):
 
 
 def _kept(about):
-    """What is written of a file's words, a dict of exif, xmp, iptc, comment, dpi, icc_profile;
-    and words, those of EXIF by tag.
+    """What is written of a file: exif, xmp, iptc, comment, dpi, icc_profile; EXIF's words by tag.
 
     What is broken or too large is left out, and what the photo no longer is: its profile, now
     sRGB, its orientation, its thumbnail.
@@ -120,7 +118,7 @@ def _for_pillow(name, kept):
     if name == "TIFF":
         options["exif"] = Image.Exif()
         options["exif"].load(kept.get("exif", b""))
-        tags = {XMP: kept.get("xmp"), IPTC: iptc} | kept.get("words", {})
+        tags = {decode.XMP: kept.get("xmp"), decode.IPTC: iptc} | kept.get("words", {})
         options["exif"].update({tag: value for tag, value in tags.items() if value})
     return options
 
@@ -137,7 +135,7 @@ def _write_png16(path, photo, kept):
 
 def _write_tiff16(path, photo, kept):
     tags = [(tag, 2, 0, text, True) for tag, text in kept.get("words", {}).items()]
-    for tag, kind, words in ((XMP, 1, kept.get("xmp")), (IPTC, 7, kept.get("iptc"))):
+    for tag, kind, words in ((decode.XMP, 1, kept.get("xmp")), (decode.IPTC, 7, kept.get("iptc"))):
         tags += [(tag, kind, len(words), words, True)] if words else []
     options = {"iccprofile": kept.get("icc_profile"), "extratags": tags, "software": False}
     if "dpi" in kept:
