@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from lib import models
 from lib.files import replacing
 
-DPI = 120  # dots an inch of every PNG
 WIDTH = 9.0  # inches of a full-width figure
 INK, GRAY = "#222222", "#666666"
 BLACK, ORANGE, GREEN = "#000000", "#E69F00", "#009E73"
@@ -113,7 +112,7 @@ def readable(text):
 def _write(figure, target, **metadata):
     """A figure as PNG into a file; the keywords become text chunks."""
     with matplotlib.rc_context(fname=STYLE):
-        figure.savefig(target, format="png", dpi=DPI, metadata={"Software": None, **metadata})
+        figure.savefig(target, format="png", metadata={"Software": None, **metadata})
 
 
 def label(model):

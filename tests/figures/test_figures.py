@@ -153,7 +153,7 @@ def test_save_writes_whole_png_with_its_words(tmp_path):
     with Image.open(path) as image:
         image.load()
         assert image.text["Description"] == "Drei – 3 ≥ 2"
-        assert round(image.info["dpi"][0]) == style.DPI
+        assert round(image.info["dpi"][0]) == 120
     assert [file.name for file in path.parent.iterdir()] == ["counts.png"]
     first = path.read_bytes()
     figures.save(figures.counts({"found": 3}), path, "Drei – 3 ≥ 2")
