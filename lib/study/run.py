@@ -116,7 +116,7 @@ def _run_step(study, task, label, force):
     steps[name] = {
         "fingerprint": task.fingerprint,
         "seconds": round(_seconds(go, files, time.time()), 1),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         "parts": task.parts,
         "files": {path: size for path, (size, _) in files.items()},
     }

@@ -218,6 +218,7 @@ def test_a_step_runs_again_when_its_source_changes(root, again):
 def test_from_and_only_leave_the_other_steps_alone(root, again, capsys):
     again()
     assert again(only="cnn") == ["03"]
+    assert again(start="03_cnn") == ["08"]  # it reads what has run since
     assert again(start="03_cnn") == []
     assert again(start="08", force=True) == ["08", "09"]
     for which in (["--from", "03"], ["--only", "08"]):  # what 08 needs needs 01
