@@ -29,14 +29,12 @@ SCALE = 1000  # KID is small: tables hold KID x 1000
 
 
 def reduced(rgb):
-    """Photos uint8 (N, H, W, 3), those of more than 96 pixels a side reduced to 96."""
-    longest = max(rgb.shape[1:3])
-    if longest <= LARGEST:
+    """Square photos uint8 (N, S, S, 3), those of more than 96 pixels a side reduced to 96."""
+    if rgb.shape[1] <= LARGEST:
         return rgb
-    height, width = (max(1, round(side * LARGEST / longest)) for side in rgb.shape[1:3])
-    size, lanczos = (width, height), Image.Resampling.LANCZOS
+    size, lanczos = (LARGEST, LARGEST), Image.Resampling.LANCZOS
     small = [np.asarray(Image.fromarray(photo).resize(size, lanczos)) for photo in rgb]
-    return np.array(small, np.uint8).reshape(-1, height, width, 3)
+    return np.array(small, np.uint8).reshape(-1, *size, 3)
 
 
 def features(xception, photos):

@@ -30,7 +30,6 @@ CRITIC_THRESHOLD = 0.65  # binary cross-entropy per patch; a blind critic scores
 CRITIC_SPEED = 5  # the critic's learning rate, in units of the generator's
 CONTENT_WEIGHT = 1.5  # of colour and feature loss, beside the adversarial loss
 DECODER = ("central", "decode", "attention", "output")  # first letters of the layers that train
-FACTORS = [round(1 + 0.02 * n, 2) for n in range(51)]  # of ab, from which `saturate` takes one
 CHECKED = 200  # validation photos, at most, that a check measures
 LOOKS = 6  # of them, those that it keeps as pictures, for choosing by eye
 
@@ -118,7 +117,6 @@ def adversarial(
     feature_weight=1.0,
     tolerance=0.10,
     average=0.0,
-    saturate=False,
     check_every=10,
     whole=False,
     seed=0,
@@ -131,16 +129,14 @@ def adversarial(
     each `check_every`. `learning_rate` is the generator's. `tolerance` is how much RMSE_ab the
     chosen moment may cost, relative, see `choose`. With `average`, below 1, checked and kept are
     weights averaged over the generator's steps, each time this much of the former average. With
-    `saturate` joint training may spend half of the tolerance, and in the end the generator's ab is
-    multiplied by the factor, 1 to 2, that the rule would keep with all of it. With `whole` all of
-    the generator is trained, not its decoder alone: for a plain GAN from scratch.
+    `whole` all of the generator is trained, not its decoder alone: for a plain GAN from scratch.
 
     `folder` gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png: the same
     few validation photos at each check. A killed run goes on from its last check.
 
     Gives a DataFrame with one row a check: step, generator_steps (so far), critic_loss,
-    generator_loss (means since the check before), rmse_ab, colorfulness_ratio (see `judge`),
-    seconds, saturation (of the chosen one; not in its row's other numbers), chosen.
+    generator_loss (means since the check before), rmse_ab (mean over photos), colorfulness_ratio
+    (mean of the outputs' over that of the truths'), seconds, chosen.
     """
     train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
     validation = photos.images[photos.rows("val")[:CHECKED]]
@@ -153,18 +149,15 @@ def adversarial(
     generators.begin(generators.adam(learning_rate, average))
     settings = generators.settings() | {"steps": steps, "batch_size": batch_size, "seed": seed}
     settings |= {"learning_rate": learning_rate, "tolerance": tolerance, "average": average}
-    settings |= {"saturate": saturate, "check_every": check_every, "whole": whole}
+    settings |= {"check_every": check_every, "whole": whole}
     run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
     if run.finished:
         critic.load_weights(run.folder / "critic.keras")
     else:
-        _play(run, train, validation, tolerance / 2 if saturate else tolerance)
+        _play(run, train, validation)
     for layer, flag in trainable.items():
         layer.trainable = flag
     if not run.finished:
-        if saturate:
-            run.load_best()
-            _saturate(run, validation, tolerance)
         write_text(run.folder / "nogan.csv", pd.DataFrame(run.rows).to_csv(index=False))
         with replacing(run.folder / "critic.keras") as temporary:
             models.save(critic, temporary)
@@ -172,12 +165,12 @@ def adversarial(
     return pd.DataFrame(run.rows)
 
 
-def _play(run, train, validation, tolerance):
+def _play(run, train, validation):
     """The steps of phase 3 that are left, with a check after every few of them."""
     critics, generators = run.trainers
     losses, began = {"critic_loss": [], "generator_loss": []}, time.perf_counter()
     if not run.rows:
-        _check(run, 0, validation, tolerance, losses, 0, 0.0)
+        _check(run, 0, validation, losses, 0, 0.0)
         run.save(0)
     taken = run.rows[-1]["generator_steps"]
     steps, check_every = run.settings["steps"], run.settings["check_every"]
@@ -192,7 +185,7 @@ def _play(run, train, validation, tolerance):
         if step % check_every == 0 or step == steps:
             with _averaged(generators):
                 seconds = time.perf_counter() - began
-                _check(run, step, validation, tolerance, losses, taken, seconds)
+                _check(run, step, validation, losses, taken, seconds)
             run.save(step)
             losses, began = {name: [] for name in losses}, time.perf_counter()
 
@@ -206,18 +199,6 @@ def choose(rows, tolerance=0.10):
     error, ratio = np.array([(row["rmse_ab"], row["colorfulness_ratio"]) for row in rows]).T
     distance = np.abs(np.log(np.maximum(ratio, 1e-6)))
     return int(np.argmin(np.where(error <= (1 + tolerance) * error[0], distance, np.inf)))
-
-
-def judge(rgb_true, ab_pred):
-    """What the rule sees of an answer ab_pred (N, H, W, 2), and the answer as photos like rgb_true.
-
-    Gives a dict of rmse_ab, the mean over photos, and colorfulness_ratio, mean of the outputs' over
-    the truths'; and the photos.
-    """
-    rgb_pred = metrics.recolor(rgb_true, ab_pred)
-    ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(rgb_true).mean()
-    error = metrics.rmse_ab(lab.rgb_to_lab(rgb_true)[..., 1:], ab_pred).mean()
-    return {"rmse_ab": float(error), "colorfulness_ratio": float(ratio)}, rgb_pred
 
 
 def _step(trainer, rgb, step):
@@ -243,33 +224,26 @@ def _averaged(trainer):
         variable.assign(value)
 
 
-def _check(run, step, validation, tolerance, losses, taken, seconds):
+def _check(run, step, validation, losses, taken, seconds):
     """Measure the generator on validation photos, log it, keep it if it is the best so far."""
-    measured, rgb_pred = judge(validation, models.predict_ab(run.network, validation))
+    ab_pred = models.predict_ab(run.network, validation)
+    rgb_pred = metrics.recolor(validation, ab_pred)
+    error = metrics.rmse_ab(lab.rgb_to_lab(validation)[..., 1:], ab_pred).mean()
+    ratio = metrics.colorfulness(rgb_pred).mean() / metrics.colorfulness(validation).mean()
+    measured = {"rmse_ab": float(error), "colorfulness_ratio": float(ratio)}
     shown = np.linspace(0, len(validation) - 1, min(LOOKS, len(validation))).astype(int)
     with replacing(run.folder / f"looks/{step:06d}.png") as temporary:
         Image.fromarray(np.concatenate(rgb_pred[shown], axis=1)).save(temporary)
     means = {name: np.mean(values).item() if values else None for name, values in losses.items()}
     row = {"step": step, "generator_steps": taken, **means, **measured}
-    run.rows.append(row | {"seconds": round(seconds, 3), "saturation": 1.0})
-    chosen = choose(run.rows, tolerance)
+    run.rows.append(row | {"seconds": round(seconds, 3)})
+    chosen = choose(run.rows, run.settings["tolerance"])
     for number, row in enumerate(run.rows):
         row["chosen"] = number == chosen
     if chosen == len(run.rows) - 1:
         run.save_best(step)
     words = ", ".join(f"{name} {value:.2f}" for name, value in measured.items())
     print(f"step {step} of {run.settings['steps']}: {words}", flush=True)
-
-
-def _saturate(run, validation, tolerance):
-    """Multiply the generator's ab by the factor that `choose` takes, keep it, and note it."""
-    ab_pred = models.predict_ab(run.network, validation)
-    found = [judge(validation, factor * ab_pred)[0] for factor in FACTORS]
-    factor = FACTORS[max(choose([run.rows[0], *found], tolerance) - 1, 0)]
-    for weights in run.network.get_layer("output_ab").weights:
-        weights.assign(factor * weights)
-    run.save_best(run.settings["steps"])
-    next(row for row in run.rows if row["chosen"])["saturation"] = factor
 
 
 def _real_then_generated(logits):

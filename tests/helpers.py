@@ -106,12 +106,12 @@ def tiny_critic():
     return keras.Model(inputs, SpectralConv2D(1, 3, dtype="float32")(x))
 
 
-def fit_tiny(folder, epochs=3, network=tiny_network, **options):
+def fit_tiny(folder, epochs=3, network=tiny_network, aged=0.0, **options):
     """`train.fit` of a fresh tiny network on 12 photos; gives (network, history)."""
     from lib import train
 
     train.prepare_device(0)
-    colorizer = train.Colorizer(network())
+    colorizer = train.Colorizer(network(), aged=aged)
     options = {"batch_size": 4, "learning_rate": 1e-2, **options}
     history = train.fit(colorizer, photos(), folder, epochs=epochs, **options)
     return colorizer.network, history

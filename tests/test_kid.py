@@ -108,14 +108,13 @@ def test_too_few_photos_have_no_value():
 
 
 def test_large_photos_are_reduced_and_small_ones_left_alone():
-    small = RANDOM.integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
+    small = RANDOM.integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
     assert kid.reduced(small) is small
-    large = np.full((2, 200, 100, 3), 77, np.uint8)
-    np.testing.assert_array_equal(kid.reduced(large), np.full((2, 96, 48, 3), 77))
-    assert kid.reduced(large[:0]).shape == (0, 96, 48, 3)
+    large = np.full((2, 200, 200, 3), 77, np.uint8)
+    np.testing.assert_array_equal(kid.reduced(large), np.full((2, 96, 96, 3), 77))
+    assert kid.reduced(large[:0]).shape == (0, 96, 96, 3)
     stripes = np.zeros((1, 192, 192, 3), np.uint8)
     stripes[:, ::2] = 200  # antialiased: no moiré
-    assert np.abs(kid.reduced(stripes)[:, 4:-4].astype(int) - 100).max() <= 2
     expected = Image.fromarray(stripes[0]).resize((96, 96), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(kid.reduced(stripes)[0], np.asarray(expected))
 

@@ -14,7 +14,7 @@ from lib import lab, losses, metrics, models, nogan
 
 COLUMNS = [
     *("step", "generator_steps", "critic_loss", "generator_loss", "rmse_ab", "colorfulness_ratio"),
-    *("seconds", "saturation", "chosen"),
+    *("seconds", "chosen"),
 ]
 
 
@@ -138,29 +138,6 @@ def test_what_is_checked_is_the_average_of_the_weights(tmp_path, monkeypatch):
         expected = 0.75 * expected + 0.25 * after[number]
         np.testing.assert_allclose(checked[number + 1], expected, rtol=1e-3, atol=1e-6)
         assert np.abs(checked[number + 1] - after[number]).max() > 1e-5  # and trained on from here
-
-
-def test_saturation_is_what_the_rule_takes(tmp_path):
-    generator, critic = networks()
-    weights = generator.get_layer("output_ab").weights
-    weights[1].assign([0.1, 0.05])  # an even colour: pale, and wrong
-    pale = [keras.ops.convert_to_numpy(v) for v in weights]
-    photos = helpers.photos(train=16, val=6, size=32)
-    options = {"steps": 1, "learning_rate": 0.0, "saturate": True}
-    log = play(generator, critic, photos, tmp_path / "a", tolerance=10.0, **options)
-    factor = log.saturation[log.chosen].item()
-    assert factor in nogan.FACTORS and factor > 1
-    for value, before in zip(weights, pale, strict=True):
-        np.testing.assert_allclose(keras.ops.convert_to_numpy(value), factor * before, rtol=1e-5)
-    kept = models.load(tmp_path / "a" / "model.keras")
-    rgb = photos.images[:2]
-    expected = models.predict_ab(generator, rgb)
-    np.testing.assert_allclose(models.predict_ab(kept, rgb), expected, atol=1e-4)
-    again = play(*networks(), photos, tmp_path / "a", tolerance=10.0, **options)
-    assert len(again) == len(log)
-    generator.get_layer("output_ab").set_weights(pale)
-    log = play(generator, critic, photos, tmp_path / "b", tolerance=0.0, **options)
-    assert (log.saturation == 1).all()  # it would cost error
 
 
 def test_the_kept_generator_is_the_chosen_one(together):

@@ -1,12 +1,14 @@
 """Training: arguments, what a run leaves, the same numbers from the same seed, what goes wrong."""
 
 import json
+import types
 
 import helpers
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from keras import ops
 
 from lib import lab, models, train
 
@@ -139,20 +141,60 @@ def test_patience_stops_and_keeps_the_best_epoch(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("val_loss", "patience", "expected"),
+    ("val_loss", "half", "expected"),
     [
-        ([], 1, False),
-        ([3.0, 2.0], None, False),
-        ([3.0, 2.0], 1, False),
-        ([3.0, 2.0, 2.5], 1, True),
-        ([3.0, 2.0, 2.5], 2, False),
-        ([3.0, 2.0, 2.0, 2.0], 2, True),
-        ([3.0, 2.0, 2.5, 1.0], 2, False),
+        ([], 0, 0),
+        ([3.0, 2.0, 2.5], 0, 1),
+        ([3.0, 2.0, 2.0, 2.0], 0, 2),
+        ([1.0, 3.0], 2, 0),
+        ([1.0, 3.0, 2.0, 2.5], 2, 1),
     ],
 )
-def test_patience_by_hand(val_loss, patience, expected):
-    rows = [{"val_loss": value} for value in val_loss]
-    assert bool(train._exhausted(rows, patience)) is expected
+def test_epochs_since_the_best_by_hand(val_loss, half, expected):
+    run = types.SimpleNamespace(rows=[{"val_loss": value} for value in val_loss])
+    assert train._Epochs(run, None, 1, half).since_best() == expected
+
+
+def test_photos_of_half_size_are_means_of_two_by_two():
+    photos = helpers.photos(size=20).images
+    batches = train.Batches(photos, np.arange(8), 4, training=True)
+    (full,) = batches[1]
+    batches.half = True
+    expected = full.reshape(4, 10, 2, 10, 2, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(batches[1][0], expected, atol=0.5)
+    assert batches[1][0].dtype == np.uint8
+
+
+def test_epochs_at_half_size_come_first(tmp_path, monkeypatch):
+    seen, plain = {}, train.Batches.__getitem__
+
+    def noted(self, number):
+        seen.setdefault(self.training, {})[self.epoch] = plain(self, number)[0].shape[1]
+        return plain(self, number)
+
+    monkeypatch.setattr(train.Batches, "__getitem__", noted)
+    _, history = helpers.fit_tiny(tmp_path, epochs=2, half_size_epochs=2, patience=2)
+    assert len(history) == 4
+    assert seen[True] == {0: 8, 1: 8, 2: 16, 3: 16}
+
+
+def test_a_share_of_photos_is_made_to_look_old():
+    new, _ = lab.scale(lab.rgb_to_lab(helpers.patches(64, 16)))
+    for share, low, high in ((0.0, 0, 0), (0.5, 20, 44), (1.0, 64, 64)):
+        old = train.age(ops.convert_to_tensor(new), share, keras.random.SeedGenerator(3))
+        old = ops.convert_to_numpy(old)
+        assert low <= (old != new).any(axis=(1, 2, 3)).sum() <= high
+    assert np.abs(old).max() <= 1 and 0.5 < (old.std((1, 2)) / new.std((1, 2))).mean() < 0.9
+    np.testing.assert_allclose(old.mean(axis=(1, 2)), new.mean(axis=(1, 2)), atol=0.06)
+
+
+def test_the_network_sees_old_photos_in_training_alone():
+    seen = []
+    trainer = train.Colorizer(lambda lightness, training: seen.append(lightness), aged=1.0)
+    for training in (False, True):
+        trainer.call(helpers.patches(4, 16), training)
+    plain, _ = lab.scale(lab.rgb_to_lab(helpers.patches(4, 16)))
+    assert np.array_equal(seen[0], plain) and not np.array_equal(seen[1], plain)
 
 
 def test_out_of_memory_names_the_parameter_to_halve():

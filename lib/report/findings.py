@@ -127,7 +127,7 @@ def observations(study):
             f"({VERDICTS[rmse.verdict]}) and its colorfulness by {color.difference} "
             f"({VERDICTS[color.verdict]})."
         )
-    if study.joint is not None:
+    if study.joint is not None and "saturation" in study.joint:  # a former study has it
         seen += _saturated(study.joint)
     for model, history in study.histories.items():
         best = int(history["val_loss"].argmin())

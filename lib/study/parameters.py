@@ -54,8 +54,10 @@ class Parameters(TypedDict, total=False):
     SCRIBBLES: Rate
 
     EPOCHS: _whole(0, 100_000)
+    HALF_SIZE_EPOCHS: _whole(0, 100_000)
     BATCH_SIZE: _whole(1, 4096)
     LEARNING_RATE: Rate
+    AGED: Annotated[float, Field(ge=0, le=1, description="a number, 0 to 1")]
     SCHEDULE: Literal["cosine", "constant"]
     PATIENCE: _whole(1, 100_000) | None
     LOSS: Literal["mse", "mae", "huber", "rmse"]
@@ -74,7 +76,6 @@ class Parameters(TypedDict, total=False):
     GAN_LEARNING_RATE: Rate
     GAN_TOLERANCE: Annotated[float, Field(ge=0, le=10, description="a number, 0 to 10")]
     GAN_AVERAGE: Annotated[float, Field(ge=0, lt=1, description="a number, 0 to below 1")]
-    GAN_SATURATE: bool
 
     CLASSICAL: bool
     KID_PHOTOS: _whole(10, 100_000)

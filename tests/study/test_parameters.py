@@ -15,19 +15,19 @@ NUMBERS = (-1, 0, HUGE, 1e30, NAN, INFINITY, -INFINITY, 1.5)
 ODD = (*NUMBERS, True, None, "", "x", "1", [], [0], [-1], {})
 # Of these values, the ones that a parameter takes.
 TAKEN = {
-    **{name: (True,) for name in ("SKIPS", "FINE_TUNE", "GAN_SATURATE", "CLASSICAL")},
+    **{name: (True,) for name in ("SKIPS", "FINE_TUNE", "CLASSICAL")},
     **{name: (None,) for name in ("SOURCE", "XCEPTION_WEIGHTS", "PHOTOS", "MODEL")},
     **{name: (None,) for name in ("MAX_IMAGES", "PATIENCE")},
     **{"STUDY": ("x", "1"), "SEED": (0,), "CRITIC_EPOCHS": (0,), "GAN_AVERAGE": (0,)},
-    **{"FEATURE_WEIGHT": (0, 1.5), "GAN_TOLERANCE": (0, 1.5)},
-    **{"VARIANTS": ({},), "NOTEBOOKS": ([], [0], [-1]), "SEEDS": ([], [0])},
+    **{"FEATURE_WEIGHT": (0, 1.5), "GAN_TOLERANCE": (0, 1.5), "HALF_SIZE_EPOCHS": (0,)},
+    **{"AGED": (0,), "VARIANTS": ({},), "NOTEBOOKS": ([], [0], [-1]), "SEEDS": ([], [0])},
 }
 LIMITS = {
     **{"IMAGE_SIZE": (32, 256), "MAX_IMAGES": (10, 1_000_000), "SEED": (0, 2**32 - 1)},
     **{"EPOCHS": (1, 100_000), "BATCH_SIZE": (1, 4096), "PATIENCE": (1, 100_000)},
     **{"CNN_FILTERS": (1, 1024), "AUTOENCODER_FILTERS": (1, 1024), "XCEPTION_FILTERS": (1, 1024)},
     **{"AUTOENCODER_CODE": (1, 8192), "CRITIC_EPOCHS": (0, 100_000), "GAN_STEPS": (1, 1_000_000)},
-    **{"KID_PHOTOS": (10, 100_000), "RENDER_FACTOR": (2, 40)},
+    **{"KID_PHOTOS": (10, 100_000), "RENDER_FACTOR": (2, 40), "HALF_SIZE_EPOCHS": (0, 100_000)},
 }
 
 
