@@ -138,8 +138,8 @@ class Colorizer(Trainer):
 def age(lightness_scaled, share, seed):
     """Make a share of grey photos look old, by chance: blurred, of low contrast, and grainy.
 
-    At most by 1.5 pixels, 0.4 of the contrast, 5 units of L. Takes and gives lightness_scaled
-    (N, H, W, 1) in [-1, 1]; `seed` is a keras.random.SeedGenerator.
+    At most: a blur of 1.5 pixels, 60 % of the contrast lost, grain of 5 units of L. Takes and gives
+    lightness_scaled (N, H, W, 1) in [-1, 1]; `seed` is a keras.random.SeedGenerator.
     """
     photos = (ops.shape(lightness_scaled)[0], 1, 1, 1)
     blur, loss, grain, chance = (keras.random.uniform(photos, seed=seed) for _ in range(4))
@@ -202,10 +202,9 @@ def fit(
     `trainer` is a `Colorizer` or a `nogan.CriticTrainer`, `photos` are `data.preprocess.Photos`. A
     run in `folder` with other settings, data or code is started over. `learning_rate` is Adam's at
     the start, `schedule` "cosine" (to zero at the end) or "constant". `half_size_epochs` come
-    before the `epochs`, with photos of half the size: four times as fast, as DeOldify's first
-    stages. With `patience` training stops when val_loss has not improved for so many epochs, not
-    counting those at half size, and the best epoch's weights are kept.
-    `seed` is of the order of the photos and their mirroring; `warnings` are kept in params.json.
+    before the `epochs`, with photos of half the size, as DeOldify begins. With `patience` training
+    stops when val_loss has not improved for so many epochs at full size, and the best one's weights
+    are kept. `seed` is of the order and mirroring; `warnings` are kept in params.json.
 
     Gives a DataFrame with a row an epoch: epoch, loss, accuracy (the share of pixels within
     `ACCURACY_DISTANCE`), rmse_ab (pooled over all pixels, CIELAB units), val_loss, val_accuracy,
@@ -223,7 +222,8 @@ def fit(
     epochs += half_size_epochs
     trainer.begin(trainer.adam(_rate(schedule, learning_rate, epochs * len(train))))
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
-    for end in [end for end in (half_size_epochs, epochs) if run.start < end]:
+    stages = () if run.finished else (half_size_epochs, epochs)
+    for end in [end for end in stages if run.start < end]:
         train.half = validation.half = end < epochs
         train.epoch = run.start
         after = _Epochs(run, train, patience, half_size_epochs)
