@@ -127,8 +127,6 @@ def observations(study):
             f"({VERDICTS[rmse.verdict]}) and its colorfulness by {color.difference} "
             f"({VERDICTS[color.verdict]})."
         )
-    if study.joint is not None and "saturation" in study.joint:  # a former study has it
-        seen += _saturated(study.joint)
     for model, history in study.histories.items():
         best = int(history["val_loss"].argmin())
         if best + 1 < 0.7 * len(history):
@@ -171,17 +169,4 @@ def _against_oracle(table, networks):
         f"any model can have. The nearest network, {label(nearest)}, is "
         f"{number(abs(above), 0)}\u00a0% {'above' if above > 0 else 'below'} it.",
         f"Another true colouring, as good as the photo itself, has an RMSE of {texts[1]}: {end}",
-    ]
-
-
-def _saturated(joint):
-    """What of NoGAN's colour is not the critic's work."""
-    first, kept = joint.iloc[0], joint[joint["chosen"]].iloc[-1]
-    if kept.saturation == 1:
-        return []
-    before, after = (f"{100 * row.colorfulness_ratio:.0f}\u00a0%" for row in (first, kept))
-    return [
-        "On validation photos, adversarial training brought the generator’s colorfulness from "
-        f"{before} to {after} of the truth’s. What NoGAN has beyond that, no critic taught it: its "
-        f"ab is multiplied by {kept.saturation:.2f} in the end (GAN_SATURATE)."
     ]

@@ -27,7 +27,6 @@ class Study:
     data: dict = field(default_factory=dict)  # data.json
     params: dict = field(default_factory=dict)  # params.json of each network that has one
     histories: dict = field(default_factory=dict)  # of each network trained in epochs
-    joint: pd.DataFrame | None = None  # nogan.csv, the checks of that phase
 
     @property
     def photos(self):
@@ -66,7 +65,6 @@ def read(folder):
         data=read_json(folder / "data.json"),
         params={name: values for name, values in params.items() if values},
         histories=histories(folder),
-        joint=_csv(folder / "gan" / "nogan.csv"),
     )
 
 

@@ -30,6 +30,7 @@ import sys
 import time
 from pathlib import Path
 
+from lib import quiet_startup
 from lib.files import read_json, write_json, write_text
 from lib.study import outputs, profiles, provenance
 from lib.study.parameters import UsageError, nearest
@@ -191,8 +192,8 @@ def _release(names, root):
         trained = sorted(path.parent for path in folder.glob("*/model.keras"))
         if not trained:
             raise UsageError(f"release: no trained network in results/{folder.name}")
-        from lib.colorize.released import write
-
+        with quiet_startup():
+            from lib.colorize.released import write
         for place in trained:
             write(place)
             print(f"released: results/{folder.name}/{place.name}", flush=True)

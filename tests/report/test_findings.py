@@ -130,14 +130,6 @@ def test_observations_name_the_networks_below_a_baseline():
     assert "epoch 3 of 10" in observed(histories={"cnn": best})
 
 
-def test_a_factor_of_ab_is_not_said_to_be_the_critics_work():
-    joint = pd.DataFrame({"step": [0, 5], "chosen": [False, True], "saturation": [1.0, 1.26]})
-    joint["colorfulness_ratio"] = [0.455, 0.627]
-    words = observed(joint=joint)
-    assert "from 46\u00a0% to 63\u00a0% of the truth’s" in words and "multiplied by 1.26" in words
-    assert "critic" not in observed(joint=joint.assign(saturation=1.0))
-
-
 def test_welch_agrees_with_scipy():
     one, other = [36.1, 30.2, 44.0, 37.5], [31.0, 32.2, 30.9]
     known = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
