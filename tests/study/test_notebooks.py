@@ -99,6 +99,13 @@ class TestAnatomy:
         words = sum(len(re.findall(r"\w+", cell.source)) for cell in prose)
         assert words > sum(len(re.findall(r"\w+", cell.source)) for cell in code)
 
+    def test_functions_that_its_words_name_are_there(self, path):
+        code = "".join(file.read_text("utf-8") for file in (ROOT / "lib").rglob("*.py"))
+        code += "".join(cell.source for file in NOTEBOOKS for cell in cells(file, "code"))
+        for cell in cells(path, "markdown"):
+            for name in re.findall(r"`([A-Za-z_]\w+)(?:\(\))?`", cell.source):
+                assert re.search(rf"\b{name}\b", code), name
+
     def test_begins_with_a_title_and_the_cell_for_colab(self, path):
         notebook = nbformat.read(path, 4)
         assert notebook.cells[0].source.startswith("# ")
