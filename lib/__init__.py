@@ -6,7 +6,7 @@ import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of compiling for several sizes
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes of compiling once more
 
 
 @contextlib.contextmanager
@@ -30,3 +30,4 @@ def watched(stream):
 if "ipykernel" in sys.modules:  # every notebook needs it; the command line loads it when it does
     with quiet_startup():
         import keras  # noqa: F401
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # which it has lowered in a notebook

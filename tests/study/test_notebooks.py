@@ -147,6 +147,7 @@ def test_the_whole_study_runs():
     shutil.rmtree(folder, ignore_errors=True)
     assert study.main(["smoke", "--set", "STUDY=test-smoke"]) == 0
     assert (folder / "report.html").stat().st_size > 100_000
+    assert not [copy for copy in folder.glob("notebooks/*") if "WARNING:" in copy.read_text()]
     run = json.loads((folder / "run.json").read_text())
     assert list(run["steps"]) == list(STEPS)
     finished = {name: step["finished"] for name, step in run["steps"].items()}
