@@ -173,9 +173,9 @@ def test_epochs_at_half_size_come_first(tmp_path, monkeypatch):
         return plain(self, number)
 
     monkeypatch.setattr(train.Batches, "__getitem__", noted)
-    _, history = helpers.fit_tiny(tmp_path, epochs=2, half_size_epochs=2, patience=2)
-    assert len(history) == 4
-    assert seen[True] == {0: 8, 1: 8, 2: 16, 3: 16}
+    options = {"half_size_epochs": 2, "patience": 2, "network": lambda: models.build_cnn(2)}
+    history = helpers.fit_tiny(tmp_path, epochs=2, **options)[1]
+    assert len(history) == 4 and seen[True] == {0: 8, 1: 8, 2: 16, 3: 16}
 
 
 def test_a_share_of_photos_is_made_to_look_old():
