@@ -90,7 +90,7 @@ def test_colorizer_trains_its_network_and_not_the_feature_loss(feature_loss):
     colorizer = train.Colorizer(network, "mae", feature_loss, feature_weight=2.0)
     own = [v.path for v in network.trainable_variables]
     assert [v.path for v in colorizer.trainable_variables] == own
-    assert colorizer.settings() == {"loss": "mae", "feature_weight": 2.0}
+    assert colorizer.settings() == {"loss": "mae", "feature_weight": 2.0, "aged": 0.0}
 
 
 def test_colorizer_adds_the_weighted_feature_loss(feature_loss):
