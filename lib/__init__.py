@@ -6,12 +6,11 @@ import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes of compiling once more
 
 
 @contextlib.contextmanager
 def quiet_startup():
-    """Keep the hardware notes out of the output that TensorFlow writes while Keras loads it."""
+    """Load Keras within: TensorFlow's notes, of hardware and later of compiling, are left out."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -20,6 +19,7 @@ def quiet_startup():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # loading sets it, in a notebook
 
 
 def watched(stream):
@@ -30,4 +30,3 @@ def watched(stream):
 if "ipykernel" in sys.modules:  # every notebook needs it; the command line loads it when it does
     with quiet_startup():
         import keras  # noqa: F401
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # which it has lowered in a notebook

@@ -222,11 +222,11 @@ def fit(
     epochs += half_size_epochs
     trainer.begin(trainer.adam(_rate(schedule, learning_rate, epochs * len(train))))
     run = Run(folder, [trainer], trainer.network, settings, photos.fingerprint)
+    after = _Epochs(run, train, patience, half_size_epochs)
     for end in [n for n in (half_size_epochs, epochs) if run.start < n and not run.finished]:
         trainer.train_function = trainer.test_function = None  # compiled for each size
-        train.half = validation.half = end < epochs
+        train.half = validation.half = run.start < half_size_epochs
         train.epoch = run.start
-        after = _Epochs(run, train, patience, half_size_epochs)
         with memory_advice("BATCH_SIZE"):
             trainer.fit(
                 train,
