@@ -80,6 +80,8 @@ class Worker:
     ----------
     *command : str
         Arguments of Python. The program ends in `serve`.
+    environment : dict, optional
+        Variables of its environment, beside those of this process; None takes one away.
 
     Attributes
     ----------
@@ -87,11 +89,12 @@ class Worker:
         What the program told `serve` about itself.
     """
 
-    def __init__(self, *command):
+    def __init__(self, *command, environment=None):
         paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+        variables = os.environ | {"PYTHONPATH": paths} | (environment or {})
         self._process = subprocess.Popen(
             [sys.executable, *command],
-            env=os.environ | {"PYTHONPATH": paths},
+            env={name: value for name, value in variables.items() if value is not None},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
