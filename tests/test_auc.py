@@ -40,13 +40,6 @@ def test_histogram_counts_pixels_of_bins():
     ]
 
 
-def test_bin_weights_in_closed_form():
-    weights = metrics.ab_bin_weights(metrics.ab_histogram(metrics.ab_bin(rare_red()[0])))
-    np.testing.assert_allclose(weights[11, 11], 0.5 / 0.9)
-    np.testing.assert_allclose(weights[17, 15], 0.5 / 0.1)
-    np.testing.assert_allclose(weights[0, 0], weights[17, 15])  # empty: as the rarest
-
-
 def test_rebalanced_auc_in_closed_form():
     true, pred = rare_red()
     weights = metrics.ab_bin_weights(metrics.ab_histogram(metrics.ab_bin(true)))

@@ -40,10 +40,6 @@ from lib.study.steps import plan
 ROOT = Path(__file__).resolve().parents[2]
 # What the kernels inherit; the second makes it this Python's kernel, not one of the user's.
 KERNEL = {"PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
-# glibc gives each step's memory back to the system, and takes it again page by page: a third to
-# half of the time of training on a CPU. So it keeps it: one heap that never shrinks (mallopt(3)).
-KERNEL |= {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0"}
-KERNEL |= {"MALLOC_TOP_PAD_": f"{64 << 20}", "MALLOC_TRIM_THRESHOLD_": f"{1 << 40}"}
 RECORD, LOCK = "run.json", ".lock"
 MESSAGE_LINES = 12  # of a cell's error; the notebook has all of it
 

@@ -1,9 +1,9 @@
-"""An epoch of training in a process that keeps its memory, as a study's kernels do.
+"""An epoch of training in a process that keeps its memory, as all notebooks do.
 
     python tests/benchmarks/bench_memory.py [--models cnn] [--sizes 64 200] [--rounds 5]
 
-The same training twice, in a process each, which take turns: one is started with the settings of
-`lib.study.run.KERNEL`, the other with glibc's own, that gives memory back to the system after
+The same training twice, in a process each, which take turns: one begins as notebooks do, with
+`colab.keep_memory`, the other has glibc's own settings, and gives memory back to the system after
 each step. An epoch has 1,024 photos of 64 x 64 pixels, fewer of larger ones; they are noise. The
 note says what the system itself takes of the processor's seconds, and the most memory of each.
 """
@@ -17,12 +17,15 @@ BATCH = 32
 PIXELS = 1024 * 64 * 64  # of an epoch, about
 
 
-def serve(name, size):
+def serve(name, size, memory):
     """The worker: trains for an epoch at each call."""
     import numpy as np
 
     from lib import quiet_startup
+    from lib.study import colab
 
+    if memory == "kept":
+        colab.keep_memory()
     with quiet_startup():
         from bench_training import trainers_of
 
@@ -44,14 +47,11 @@ def serve(name, size):
 
 def compare(name, size, rounds):
     """The row of one network at one size."""
-    from lib.study.run import KERNEL
-
-    own = dict.fromkeys(word for word in KERNEL if word.startswith("MALLOC"))
     command = (__file__, "--serve", name, str(size))
     told = {"kept": [], "given back": []}
     with (
-        common.Worker(*command, environment=KERNEL) as kept,
-        common.Worker(*command, environment=own) as given_back,
+        common.Worker(*command, "kept") as kept,
+        common.Worker(*command, "given back") as given_back,
     ):
 
         def turn(way, worker):
@@ -74,10 +74,10 @@ def main():
     parser = common.parser(__doc__)
     parser.add_argument("--models", nargs="+", default=["cnn"], help="as in bench_training.py")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 200], help="pixels a side")
-    parser.add_argument("--serve", nargs=2, help="for the workers: a network and its size")
+    parser.add_argument("--serve", nargs=3, help="for the workers: a network, its size, memory")
     options = parser.parse_args()
     if options.serve:
-        serve(options.serve[0], int(options.serve[1]))
+        serve(options.serve[0], int(options.serve[1]), options.serve[2])
         return
     rows = [compare(n, size, options.rounds) for n in options.models for size in options.sizes]
     common.record(rows, options.rounds)

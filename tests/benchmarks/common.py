@@ -80,8 +80,6 @@ class Worker:
     ----------
     *command : str
         Arguments of Python. The program ends in `serve`.
-    environment : dict, optional
-        Variables of its environment, beside those of this process; None takes one away.
 
     Attributes
     ----------
@@ -89,12 +87,11 @@ class Worker:
         What the program told `serve` about itself.
     """
 
-    def __init__(self, *command, environment=None):
+    def __init__(self, *command):
         paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
-        variables = os.environ | {"PYTHONPATH": paths} | (environment or {})
         self._process = subprocess.Popen(
             [sys.executable, *command],
-            env={name: value for name, value in variables.items() if value is not None},
+            env=os.environ | {"PYTHONPATH": paths},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
