@@ -45,7 +45,7 @@ class Run:
         saved = read_json(self.folder / "checkpoint.json")
         if saved.get("identity") != self.identity or not self._resumed(saved):
             self._remove(LEAVES)
-        self._write()  # also if finished: the file's time of change says that it was asked for
+        self._write()  # also if finished: by this file's time lib.study sees what was asked for
 
     def _resumed(self, saved):
         """Take back what an equal run has kept; False if its files are not there."""
@@ -100,7 +100,7 @@ class Run:
         self._remove(WEIGHTS)
 
     def _seeds(self):
-        """Where dropout's random numbers stand: Keras does not save these variables."""
+        """Where the random numbers of dropout and `train.age` stand: Keras does not save these."""
         weights = {id(v) for trainer in self.trainers for v in trainer.weights}
         seen = {id(v): v for trainer in self.trainers for v in trainer.variables}
         return [v for key, v in seen.items() if key not in weights]

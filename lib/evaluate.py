@@ -73,7 +73,7 @@ def measure(photos, rows, predictors, examples=0):
             ab_pred = _ab(name, predictors[name], part, lab_true)
         values = _compiled(compare)(truth, ab_pred)
         rgb_pred = values.pop("rgb")
-        values["ssim"] = _compiled(metrics.ssim)(truth["rgb"], rgb_pred)  # together: much slower
+        values["ssim"] = _compiled(metrics.ssim)(truth["rgb"], rgb_pred)  # apart: else slower
         values = {key: ops.convert_to_numpy(value) for key, value in values.items()}
         if not np.isfinite(values["rmse_ab"]).all():
             raise ValueError(f"{name}: expected finite ab, got NaN or infinity")
@@ -184,7 +184,7 @@ def _ab(name, predict, part, lab_true):
 
 
 def _predict(network, part, lightness):
-    """As `models.predict_ab`, but compiled."""
+    """As `models.predict_ab`, but compiled, without XLA, which is slower for convolutions."""
     network.jit_compile = False
     ab_scaled = network.predict_on_batch(lightness / lab.L_HALF - 1)
     return np.asarray(ab_scaled) * np.float32(lab.AB_SCALE)

@@ -45,7 +45,7 @@ def features(xception, photos):
     """
     mean = keras.layers.GlobalAveragePooling2D(dtype="float32")(xception.output)
     network = keras.Model(xception.input, mean)
-    network.compile(jit_compile=False)
+    network.compile(jit_compile=False)  # XLA is slower for convolutions
     found = {
         name: network.predict(rgb.astype(np.float32) / 127.5 - 1, verbose=0)
         for name, rgb in photos.items()

@@ -13,7 +13,7 @@ IEC 61966-2-1:1999 (sRGB: transfer function, primaries). CIE 15:2004, section 8.
 
 import numpy as np
 
-# Linear sRGB -> XYZ, rows X, Y, Z (ITU-R BT.709 primaries, D65).
+# Linear sRGB -> XYZ, rows X, Y, Z (ITU-R BT.709 primaries, D65); the standard prints four digits.
 RGB_TO_XYZ = np.array(
     [
         [0.412453, 0.357580, 0.180423],

@@ -14,8 +14,8 @@ from keras import ops
 
 from lib.models import xception_encoder
 
-# Xception's features just before a max-pooling, at 1/2, 1/4 and 1/8 of the side, with the
-# proportions that DeOldify gives to its three depths.
+# Xception's features just before a max-pooling, at 1/2, 1/4 and 1/8 of the side, in the proportions
+# that DeOldify gives to VGG16's at 1/4, 1/8 and 1/16.
 FEATURE_LAYERS = {"block2_sepconv2_bn": 0.2, "block3_sepconv2_bn": 0.7, "block4_sepconv2_bn": 0.1}
 HUBER_KNEE = 0.1  # in ab_scaled: 11 CIELAB units
 
@@ -26,14 +26,14 @@ def mse(ab_true, ab_pred):
 
 
 def mae(ab_true, ab_pred):
-    """Mean absolute error. Its best guess at a coin toss is the likelier colour, the median."""
+    """Mean absolute error. Its best guess between two colours is the likelier, the median."""
     return ops.mean(ops.abs(ab_pred - ab_true))
 
 
 def rmse(ab_true, ab_pred):
-    """Root mean squared error of each photo, the paper's equation 2 (section 3.5); their mean."""
+    """Root mean squared error of each photo, the paper's equation 2, as 3.5 trains; their mean."""
     squared = ops.mean(ops.square(ab_pred - ab_true), axis=(1, 2, 3))
-    return ops.mean(ops.sqrt(squared + 1e-12))
+    return ops.mean(ops.sqrt(squared + 1e-12))  # at 0 the root has no slope
 
 
 def huber(ab_true, ab_pred):

@@ -100,11 +100,11 @@ def ssim(rgb_true, rgb_pred):
 
     Mean over pixels and the 3 channels of
     (2 m_t m_p + C1)(2 s_tp + C2) / ((m_t^2 + m_p^2 + C1)(s_t^2 + s_p^2 + C2)), with means m and
-    sample (co)variances s in a uniform 7 x 7 window that lies inside the photo,
-    C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2.
+    sample (co)variances s in a uniform 7 x 7 window inside the photo (scikit-image's; Wang et al.
+    have a Gaussian one of 11 x 11, on grey), C1 = (0.01 x 255)^2, C2 = (0.03 x 255)^2.
     """
     if min(rgb_true.shape[1:3]) < SSIM_WINDOW:
-        raise ValueError(f"rgb_true: expected 7 pixels a side, got {rgb_true.shape[1:3]}")
+        raise ValueError(f"rgb_true: expected 7 or more pixels a side, got {rgb_true.shape[1:3]}")
     middle = (PEAK + 1) / 2  # squares of smaller numbers lose less in float32
     true, pred = _float(rgb_true) - middle, _float(rgb_pred) - middle
     maps = ops.concatenate([true, pred, true * pred, true * true + pred * pred], axis=-1)

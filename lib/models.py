@@ -26,7 +26,7 @@ from keras import layers, ops
 
 from lib import lab
 
-# Where Xception's features are read, by how much smaller: the last activations of their size.
+# Where Xception is read, by how much smaller: after the last sum of that size (1/2, 1/32: none).
 XCEPTION_SKIPS = {
     2: "block1_conv2_act",
     4: "block3_sepconv1_act",
@@ -34,8 +34,8 @@ XCEPTION_SKIPS = {
     16: "block13_sepconv1_act",
     32: "block14_sepconv2_act",
 }
-# Added to variances in the generator's decoder, or a photo that fires a channel which hardly fired
-# in training would be amplified 30 times, by one block after another.
+# Added to variances in the generator's decoder. With Keras's 0.001 a channel that hardly fired in
+# training is amplified up to 1 / sqrt(0.001) = 32 times, block after block, where a photo fires it.
 STEADY = 0.1
 
 register = keras.saving.register_keras_serializable(package="colorization")
@@ -90,7 +90,7 @@ def build_autoencoder(image_size, filters=32, code=256):
 
     The Dense layers fix `image_size`, the photos' side in pixels. The first convolution has
     `filters` channels, doubled twice; everything must pass through a vector of the length `code`.
-    256 gives 8.7 M weights at 200 px, almost all in the two Dense layers.
+    256 gives 8.7 M weights at 200 px, almost all in the two Dense layers (the second is halved).
     """
     widths = [filters, 2 * filters, 4 * filters, 4 * filters]
     side = -(-image_size // 16)  # four strides of 2, rounded up
@@ -121,7 +121,7 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
 
     `xception`, see `load_xception`, stays frozen, but with `fine_tune`, see `thaw`. With `skips`
     the decoder gets the encoder's finer features, too; in the paper it sees but a grid of 1/32
-    of the photo's side. Its first convolution has `filters` channels, halved at each further one.
+    of the photo's side. Its first convolution has `filters` channels, halved down to 16 at least.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     encoder, finer = _pretrained(xception, lightness, XCEPTION_SKIPS if skips else [32])
@@ -143,7 +143,7 @@ def build_xception(xception, skips=False, fine_tune=False, filters=128):
 
 @_recorded
 def build_generator(filters=32, attention=True, spectral=False, encoder="scratch", xception=None):
-    """NoGAN's generator: a U-Net with self-attention, section 3.6.
+    """NoGAN's generator: a U-Net with self-attention, as DeOldify's; section 3.6 names no layers.
 
     It has `filters` channels at half size, doubled at each further halving, four in all; 32 gives
     2.4 M weights. `attention` is self-attention at an eighth of the side, `spectral` the spectral
@@ -178,9 +178,10 @@ def build_generator(filters=32, attention=True, spectral=False, encoder="scratch
 def build_critic(filters=32, dropout=0.2):
     """NoGAN's critic: is this patch of colour real, given the grey photo? Patch logits.
 
-    DeOldify's critic with fewer filters: strided convolutions that double the channels, each but
-    the first after a plain one; all spectrally normalized. Takes [lightness_scaled (N, H, W, 1),
-    ab_scaled (N, H, W, 2)]; gives (N, H/16, W/16, 1), a positive logit for real.
+    After DeOldify's: strided convolutions that double the channels, each but the first after a
+    plain one, all spectrally normalized, and self-attention. It is smaller, sees L and ab instead
+    of RGB, and drops values, not channels. Takes [lightness_scaled (N, H, W, 1), ab_scaled (N, H,
+    W, 2)]; gives (N, H/16, W/16, 1), a positive logit for real.
     """
     lightness = keras.Input((None, None, 1), name="lightness")
     ab = keras.Input((None, None, 2), name="ab")
@@ -381,8 +382,8 @@ class GrayToImageNet(layers.Layer):
 class SelfAttention(layers.Layer):
     """Let every place look at every other: (N, H, W, C) to the same shape.
 
-    Zhang et al. (2019), equations 1 to 4, with queries and keys of C / 8 channels. `gamma` starts
-    at zero, so a new layer passes its input through and learns how much to add.
+    Zhang et al. (2019), with queries and keys of C / 8 channels, but values by one matrix, as in
+    DeOldify. `gamma` starts at zero: a new layer passes its input through, and learns to add.
     """
 
     def build(self, input_shape):

@@ -49,7 +49,7 @@ class _Part(Trainer):
     trainable_weights, non_trainable_weights = trainable_variables, non_trainable_variables
 
     def adam(self, rate, average=0.0):
-        """DeOldify's optimizer for generator and critic; it keeps the average of the weights."""
+        """DeOldify's Adam, but for its weight decay; above 0, `average` is that of the weights."""
         averaging = {"use_ema": True, "ema_momentum": average} if average else {}
         return keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9, **averaging)
 
@@ -89,15 +89,15 @@ class GeneratorTrainer(_Part, Colorizer):
     loss = its binary cross-entropy + `CONTENT_WEIGHT` x (colour loss + feature loss).
     """
 
-    def __init__(self, generator, critic, loss="mae", feature_loss=None, feature_weight=1.0):
-        Colorizer.__init__(self, generator, loss, feature_loss, feature_weight)
+    def __init__(self, generator, critic, feature_loss=None, feature_weight=1.0):
+        Colorizer.__init__(self, generator, "mae", feature_loss, feature_weight)
         self.critic = critic
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         lightness_scaled, _ = lab.scale(lab.rgb_to_lab(x))
         logits = self.critic([lightness_scaled, y_pred], training=False)
-        # Three gradients of one tensor are summed in any order, and no run is like another; of
-        # two, one comes through here, where turning it twice keeps TensorFlow from merging sums.
+        # Critic, colour and feature loss each send y_pred a gradient. TensorFlow adds three in any
+        # order, and no run is like another. So two go through one copy: turned twice, it stays one.
         apart = ops.flip(ops.flip(y_pred, axis=1), axis=1)
         content = Colorizer.compute_loss(self, x, y, apart, sample_weight, training)
         fooled = binary_cross_entropy(ops.ones_like(logits), logits)
@@ -126,10 +126,10 @@ def adversarial(
 
     Parameters that are not named here, and errors, are those of `train.fit` and `train.Colorizer`.
     `steps` batches are shown to the critic (DeOldify: 1 to 3 % of the data), with a check after
-    each `check_every`. `learning_rate` is the generator's. `tolerance` is how much RMSE_ab the
-    chosen moment may cost, relative, see `choose`. With `average`, below 1, checked and kept are
-    weights averaged over the generator's steps, each time this much of the former average. With
-    `whole` all of the generator is trained, not its decoder alone: for a plain GAN from scratch.
+    each `check_every`. `learning_rate`, constant, is the generator's. `tolerance` is how much
+    RMSE_ab the chosen moment may cost, relative, see `choose`. With `average`, below 1, checked and
+    kept are averages of the weights, at each step this much of the former average. With `whole`
+    all of the generator is trained, not its decoder alone: for a plain GAN from scratch.
 
     `folder` gets model.keras, params.json, nogan.csv, critic.keras, and looks/<step>.png: the same
     few validation photos at each check. A killed run goes on from its last check.
@@ -141,27 +141,27 @@ def adversarial(
     train = Batches(photos.images, photos.rows("train"), batch_size, seed, training=True)
     validation = photos.images[photos.rows("val")[:CHECKED]]
     critics = CriticTrainer(critic, generator)
-    generators = GeneratorTrainer(generator, critic, "mae", feature_loss, feature_weight)
-    trainable = {layer: layer.trainable for layer in generator.layers}
-    for layer in trainable:  # the others stand still, with their running statistics
-        layer.trainable = layer.trainable and (whole or layer.name.startswith(DECODER))
+    generators = GeneratorTrainer(generator, critic, feature_loss, feature_weight)
+    flags = {layer: layer.trainable for layer in generator._flatten_layers(include_self=False)}
+    for layer in generator.layers:  # the others stand still, with their running statistics
+        if not (whole or layer.name.startswith(DECODER)):
+            layer.trainable = False
     critics.begin(critics.adam(CRITIC_SPEED * learning_rate))
     generators.begin(generators.adam(learning_rate, average))
     settings = generators.settings() | {"steps": steps, "batch_size": batch_size, "seed": seed}
     settings |= {"learning_rate": learning_rate, "tolerance": tolerance, "average": average}
     settings |= {"check_every": check_every, "whole": whole}
     run = Run(folder, [critics, generators], generator, settings, photos.fingerprint)
-    if run.finished:
-        critic.load_weights(run.folder / "critic.keras")
-    else:
+    if not run.finished:
         _play(run, train, validation)
-    for layer, flag in trainable.items():
+    for layer, flag in flags.items():  # an encoder first, then what is in it
         layer.trainable = flag
     if not run.finished:
         write_text(run.folder / "nogan.csv", pd.DataFrame(run.rows).to_csv(index=False))
         with replacing(run.folder / "critic.keras") as temporary:
             models.save(critic, temporary)
         run.finish(warnings)
+    critic.load_weights(run.folder / "critic.keras")
     return pd.DataFrame(run.rows)
 
 

@@ -56,7 +56,7 @@ def prepare_device(seed):
 
 
 def compute_capability():
-    """CUDA's version number of the first GPU, such as (8, 0), with JAX just that; None without."""
+    """Compute capability of the first GPU, such as (7, 5), on JAX always (8, 0); None without."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -91,7 +91,7 @@ class Colorizer(Trainer):
 
     `network` makes ab_scaled (N, H, W, 2) of lightness_scaled (N, H, W, 1); `loss` is the name of a
     colour loss, see `losses.LOSSES`; a `losses.FeatureLoss` is added to it, times `feature_weight`.
-    `aged` is the share of training photos that the network sees as old ones, see `age`.
+    `aged` is the share of photos that training sees as old ones, see `age` (not in `nogan`).
     """
 
     def __init__(self, network, loss="mse", feature_loss=None, feature_weight=1.0, aged=0.0):
@@ -138,8 +138,8 @@ class Colorizer(Trainer):
 def age(lightness_scaled, share, seed):
     """Make a share of grey photos look old, by chance: blurred, of low contrast, and grainy.
 
-    At most: a blur of 1.5 pixels, 60 % of the contrast lost, grain of 5 units of L. Takes and gives
-    lightness_scaled (N, H, W, 1) in [-1, 1]; `seed` is a keras.random.SeedGenerator.
+    At most: a Gaussian blur of 1.5 pixels, 60 % of the contrast lost, grain of 5 units: by eye.
+    Takes and gives lightness_scaled (N, H, W, 1); `seed` is a keras.random.SeedGenerator.
     """
     photos = (ops.shape(lightness_scaled)[0], 1, 1, 1)
     blur, loss, grain, chance = (keras.random.uniform(photos, seed=seed) for _ in range(4))
@@ -208,8 +208,8 @@ def fit(
 
     Gives a DataFrame with a row an epoch: epoch, loss, accuracy (the share of pixels within
     `ACCURACY_DISTANCE`), rmse_ab (pooled over all pixels, CIELAB units), val_loss, val_accuracy,
-    val_rmse_ab, learning_rate (at the epoch's start), seconds. FloatingPointError, MemoryError if a
-    loss is not finite, or memory too small; the last epoch's weights are kept.
+    val_rmse_ab, learning_rate (at the epoch's start), seconds. ValueError for a wrong value;
+    FloatingPointError if a loss is not finite, MemoryError; neither loses more than an epoch.
     """
     rows, others = photos.rows("train"), photos.rows("val")
     if not len(others):

@@ -14,9 +14,8 @@ from pathlib import Path
 PLACE = "photo-colorization"  # folder in the user's Drive
 NEVER = ("tensorflow", "keras", "numpy", "jupyterlab", "ipykernel", "pytest", "ruff")
 # glibc gives each step's memory back to the system, and takes it again page by page: a third to
-# half of the time of training on a CPU. So it keeps it: one heap, which never shrinks. By number,
-# see mallopt(3): M_ARENA_MAX, M_MMAP_MAX, M_TOP_PAD in bytes, M_TRIM_THRESHOLD (-1: never).
-MALLOPT = {-8: 1, -4: 0, -2: 64 << 20, -1: -1}
+# half of the time of training on a CPU. So it keeps it: one heap that never shrinks (mallopt(3)).
+MALLOPT = {-8: 1, -4: 0, -2: 64 << 20, -1: -1}  # ARENA_MAX, MMAP_MAX, TOP_PAD, TRIM_THRESHOLD
 
 
 def prepare(drive=False, root="."):

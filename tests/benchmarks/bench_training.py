@@ -35,7 +35,7 @@ def trainers_of(name, size):
         trainers = [nogan.CriticTrainer(critic, generator)]
         if name == "joint":
             features = losses.FeatureLoss(models.load_xception(None))
-            trainers += [nogan.GeneratorTrainer(generator, critic, "mae", features)]
+            trainers += [nogan.GeneratorTrainer(generator, critic, features)]
             for layer in generator.layers:
                 layer.trainable = layer.trainable and layer.name.startswith(nogan.DECODER)
         return trainers
