@@ -73,7 +73,7 @@ def measure(photos, rows, predictors, examples=0):
             ab_pred = _ab(name, predictors[name], part, lab_true)
         values = _compiled(compare)(truth, ab_pred)
         rgb_pred = values.pop("rgb")
-        values["ssim"] = _compiled(metrics.ssim)(truth["rgb"], rgb_pred)  # apart: else slower
+        values["ssim"] = _compiled(metrics.ssim)(truth["rgb"], rgb_pred)  # in one: much slower
         values = {key: ops.convert_to_numpy(value) for key, value in values.items()}
         if not np.isfinite(values["rmse_ab"]).all():
             raise ValueError(f"{name}: expected finite ab, got NaN or infinity")

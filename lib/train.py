@@ -138,8 +138,8 @@ class Colorizer(Trainer):
 def age(lightness_scaled, share, seed):
     """Make a share of grey photos look old, by chance: blurred, of low contrast, and grainy.
 
-    At most: a Gaussian blur of 1.5 pixels, 60 % of the contrast lost, grain of 5 units: by eye.
-    Takes and gives lightness_scaled (N, H, W, 1); `seed` is a keras.random.SeedGenerator.
+    At most: a Gaussian blur of 1.5 pixels, 60 % of the contrast lost, grain of 5 units of L. Takes
+    and gives lightness_scaled (N, H, W, 1) in [-1, 1]; `seed` is a keras.random.SeedGenerator.
     """
     photos = (ops.shape(lightness_scaled)[0], 1, 1, 1)
     blur, loss, grain, chance = (keras.random.uniform(photos, seed=seed) for _ in range(4))

@@ -163,6 +163,7 @@ def test_a_finished_run_returns_at_once(together, monkeypatch):
     pd.testing.assert_frame_equal(log, together.log)
     assert helpers.same_weights(together.generator, generator)
     assert helpers.same_weights(together.critic, critic)
+    assert all(layer.trainable for layer in generator.layers)
 
 
 def test_generator_s_turn_comes_when_the_critic_is_good_enough(monkeypatch, tmp_path):

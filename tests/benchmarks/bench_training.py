@@ -37,7 +37,8 @@ def trainers_of(name, size):
             features = losses.FeatureLoss(models.load_xception(None))
             trainers += [nogan.GeneratorTrainer(generator, critic, features)]
             for layer in generator.layers:
-                layer.trainable = layer.trainable and layer.name.startswith(nogan.DECODER)
+                if not layer.name.startswith(nogan.DECODER):
+                    layer.trainable = False
         return trainers
     if name == "cnn":
         return [train.Colorizer(models.build_cnn())]
