@@ -1,8 +1,8 @@
 """Trained networks small enough to be kept beside the code: released.npz, released-2.npz, ...
 
 Kernels are float16, which moves ab by 0.01 on average; biases and statistics stay float32. A frozen
-Xception encoder is left out, since its weights were not trained: their digest is kept. The network
-is built again by its builder, so that it can be read by any Keras that runs the builders.
+Xception encoder can be left out, since its weights were not trained: their digest is kept. The
+network is built again by its builder, so that any Keras that runs the builders can read it.
 
 Reference: IEEE 754-2019: binary16 has 11 significant bits.
 """
@@ -20,15 +20,16 @@ NAME = "released.npz"
 LARGEST = 19 << 20  # bytes of weights in a file
 
 
-def write(folder):
+def write(folder, whole=False):
     """Write the released form of a trained network beside it; gives the paths of its files.
 
-    `folder` is results/<study>/<model>, with model.keras and params.json. Each file holds 19 MiB of
-    weights at most, or one layer's that are larger.
+    `folder` is results/<study>/<model>, with model.keras and params.json; `whole` keeps a frozen
+    encoder, too. A file holds 19 MiB of weights at most, or one layer's that are larger.
     """
     folder = Path(folder)
     network = models.load(folder / "model.keras")
-    frozen = [n for n in network.layers if n.name == "xception" and not n.trainable_weights]
+    encoders = [layer for layer in network.layers if layer.name == "xception"]
+    frozen = [] if whole else [layer for layer in encoders if not layer.trainable_weights]
     about = {"recipe": read_json(folder / "params.json")["recipe"]}
     about |= {"encoder": models.weights_digest(frozen[0]) if frozen else None}
     parts, size = [{"about": np.array(json.dumps(about))}], 0
@@ -52,10 +53,9 @@ def write(folder):
 def read(path, xception="imagenet"):
     """Read a released network; its weights are float32 again.
 
-    `path` is results/<study>/<model>/released.npz; `xception` says where the weights of an encoder
-    come from that was left out, see `models.load_xception`. Raises ConnectionError if the ImageNet
-    weights cannot be downloaded, and ValueError if the files do not belong together or `xception`
-    has other weights than it was trained with.
+    `path` is results/<study>/<model>/released.npz; weights of an encoder that was left out come
+    from `xception`, see `models.load_xception`. ConnectionError if ImageNet's cannot be downloaded,
+    ValueError if files do not belong together or it was trained with other weights than those.
     """
     path, stored = Path(path), {}
     for part in path.parent.glob("released*.npz"):

@@ -195,7 +195,7 @@ def _release(names, root):
         with quiet_startup():
             from lib.colorize.released import write
         for place in trained:
-            write(place)
+            write(place, whole=place.name == "gan")  # the one that is used if none is named
             print(f"released: results/{folder.name}/{place.name}", flush=True)
 
 

@@ -22,10 +22,10 @@ def tiny(monkeypatch):
     return load_xception
 
 
-def trained(build, folder, **arguments):
+def trained(build, folder, thawed=False, **arguments):
     """A network as a study leaves it."""
     network = build(**arguments)
-    if "encoder" in arguments:
+    if thawed:
         models.thaw(network.get_layer("xception"))
     models.save(network, folder / "model.keras")
     write_json(folder / "params.json", {"recipe": network.recipe})
@@ -67,10 +67,13 @@ def test_a_frozen_encoder_is_left_out_and_must_be_the_same(tmp_path, tiny):
         released.read(tmp_path / "released.npz", "x.h5")
 
 
-def test_a_trained_encoder_is_kept(tmp_path, tiny):
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_encoder_is_kept_if_it_was_trained_or_if_no_download_is_to_be_needed(
+    whole, tmp_path, tiny
+):
     arguments = {"filters": 4, "encoder": "xception", "xception": tiny()}
-    network = trained(models.build_generator, tmp_path, **arguments)
-    released.write(tmp_path)
+    network = trained(models.build_generator, tmp_path, thawed=not whole, **arguments)
+    released.write(tmp_path, whole)
     assert difference(network, released.read(tmp_path / "released.npz", "x.h5")) < 0.05
 
 

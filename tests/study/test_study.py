@@ -418,13 +418,15 @@ def test_one_name_builds_that_report_and_several_the_comparison(root, again, cap
 
 def test_every_trained_network_of_a_study_is_released(root, again, capsys, monkeypatch):
     again()
-    released = []
-    writer = types.SimpleNamespace(write=released.append)
+    write(root / "results/quick/gan/model.keras", "")
+    released = {}
+    writer = types.SimpleNamespace(write=lambda place, whole: released.update({place: whole}))
     monkeypatch.setitem(sys.modules, "lib.colorize.released", writer)
     assert study.main(["release", "quick"], root) == 0
-    assert released == [root / "results/quick/cnn"]
-    assert capsys.readouterr().out == "released: results/quick/cnn\n"
-    (released[0] / "model.keras").unlink()
+    assert released == {root / "results/quick/cnn": False, root / "results/quick/gan": True}
+    assert capsys.readouterr().out == "released: results/quick/cnn\nreleased: results/quick/gan\n"
+    for place in released:
+        (place / "model.keras").unlink()
     assert study.main(["release", "quick"], root) == 2
     assert "no trained network in results/quick" in capsys.readouterr().err
 
