@@ -1,6 +1,7 @@
 """Released networks: as they were but for rounding, small, and refused when they do not fit."""
 
 import helpers
+import keras
 import numpy as np
 import pytest
 
@@ -12,7 +13,6 @@ from lib.files import write_json
 @pytest.fixture
 def tiny(monkeypatch):
     """A tiny Xception wherever Xception is asked for, the same every time."""
-    import keras
 
     def load_xception(weights="imagenet"):
         keras.utils.set_random_seed(0 if weights == "imagenet" else 1)
@@ -67,14 +67,12 @@ def test_a_frozen_encoder_is_left_out_and_must_be_the_same(tmp_path, tiny):
         released.read(tmp_path / "released.npz", "x.h5")
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_an_encoder_is_kept_if_it_was_trained_or_if_no_download_is_to_be_needed(
-    whole, tmp_path, tiny
-):
-    arguments = {"filters": 4, "encoder": "xception", "xception": tiny()}
-    network = trained(models.build_generator, tmp_path, thawed=not whole, **arguments)
-    released.write(tmp_path, whole)
-    assert difference(network, released.read(tmp_path / "released.npz", "x.h5")) < 0.05
+def test_an_encoder_is_kept_if_it_was_trained_or_all_is_asked_for(tmp_path, tiny):
+    for thawed in (True, False):
+        arguments = {"filters": 4, "encoder": "xception", "xception": tiny()}
+        network = trained(models.build_generator, tmp_path, thawed, **arguments)
+        released.write(tmp_path, whole=not thawed)
+        assert difference(network, released.read(tmp_path / "released.npz", "x.h5")) < 0.05
 
 
 def test_large_networks_are_cut_into_files_that_belong_together(tmp_path, monkeypatch):

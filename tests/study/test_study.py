@@ -341,9 +341,7 @@ def test_seconds_are_those_of_all_goes(root, again):
     assert read_run(root)["steps"]["03_cnn"]["seconds"] == pytest.approx(47, abs=1)
 
 
-def test_what_a_killed_step_has_left_is_gone_but_its_trainings_go_on(
-    root, again, notebooks, monkeypatch
-):
+def test_what_a_killed_step_left_is_gone_its_trainings_go_on(root, again, notebooks, monkeypatch):
     folder = root / "results/quick"
     notebooks.killed, notebooks.trains = "03_cnn", ["cnn", "big"]
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -420,13 +418,13 @@ def test_every_trained_network_of_a_study_is_released(root, again, capsys, monke
     again()
     write(root / "results/quick/gan/model.keras", "")
     released = {}
-    writer = types.SimpleNamespace(write=lambda place, whole: released.update({place: whole}))
+    writer = types.SimpleNamespace(write=lambda place, whole: released.update({place.name: whole}))
     monkeypatch.setitem(sys.modules, "lib.colorize.released", writer)
     assert study.main(["release", "quick"], root) == 0
-    assert released == {root / "results/quick/cnn": False, root / "results/quick/gan": True}
+    assert released == {"cnn": False, "gan": True}
     assert capsys.readouterr().out == "released: results/quick/cnn\nreleased: results/quick/gan\n"
-    for place in released:
-        (place / "model.keras").unlink()
+    for name in ("cnn", "gan"):
+        (root / f"results/quick/{name}/model.keras").unlink()
     assert study.main(["release", "quick"], root) == 2
     assert "no trained network in results/quick" in capsys.readouterr().err
 
