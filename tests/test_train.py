@@ -103,9 +103,7 @@ def test_a_finished_run_returns_at_once(finished, monkeypatch):
 # ---------------------------------------------------------------- when it goes wrong
 
 
-def test_a_loss_that_is_not_finite_stops_and_keeps_the_epoch_before(
-    monkeypatch, tmp_path, finished
-):
+def test_a_loss_that_is_not_finite_stops_and_keeps_epochs_before(monkeypatch, tmp_path, finished):
     # steps 1 to 4 are sound, the fifth throws the weights away: epoch 2, batch 3 sees it
     def explode(*_):
         return keras.optimizers.schedules.PiecewiseConstantDecay([3], [1e-2, 1e30])
