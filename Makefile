@@ -31,7 +31,7 @@ test-colab: .venv-colab/ready
 	.venv-colab/bin/python tests/colab_release.py
 
 lab: .venv/ready
-	$(PY) -m jupyterlab notebooks $(ARGS)
+	MALLOC_ARENA_MAX=1 $(PY) -m jupyterlab notebooks $(ARGS)
 
 lint: .venv/ready
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .

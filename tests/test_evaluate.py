@@ -89,9 +89,7 @@ def test_truth_has_no_error_and_gray_no_colour(table):
 
 
 @pytest.mark.parametrize("name", ["gray", "random_photo", "oracle_sample", "cnn"])
-def test_values_are_those_of_each_measure_of_the_whole_set(
-    name, table, photos, rows, predictors, truth
-):
+def test_values_are_those_of_the_whole_set(name, table, photos, rows, predictors, truth):
     """One compiled program of a batch against each measure by itself."""
     rgb, ab_true = truth
     ab = predict(photos, predictors, name, rows)
@@ -136,19 +134,14 @@ def test_examples_are_what_a_viewer_gets(measured, photos, rows, predictors):
 
 
 def test_histograms_are_of_the_raw_ab(measured, photos, rows, predictors, truth):
-    np.testing.assert_array_equal(
-        measured.histograms["truth"], metrics.ab_histogram(metrics.ab_bin(truth[1]))
-    )
-    ab = predict(photos, predictors, "random_photo", rows)
-    np.testing.assert_array_equal(
-        measured.histograms["random_photo"], metrics.ab_histogram(metrics.ab_bin(ab))
-    )
+    known = {"truth": truth[1], "random_photo": predict(photos, predictors, "random_photo", rows)}
+    for name, ab in known.items():
+        expected = metrics.ab_histogram(metrics.ab_bin(ab))
+        np.testing.assert_array_equal(measured.histograms[name], expected)
     assert np.count_nonzero(measured.histograms["mean_ab"]) == 1
 
 
-def test_error_by_color_is_that_of_the_pixels_of_the_class(
-    measured, photos, rows, predictors, truth
-):
+def test_error_by_color_is_that_of_its_pixels(measured, photos, rows, predictors, truth):
     colors = evaluate.error_by_color(measured.colors)
     interval = ["rmse_ab", "rmse_ab_low", "rmse_ab_high"]
     assert list(colors) == ["color", "model", "pixels", *interval, "chroma_ratio"]
@@ -196,6 +189,5 @@ def test_broken_predictions_are_refused(photos, rows, ab, message):
 def test_networks_predict_as_models_does(photos, rows, predictors, study):
     network = models.load(study / "cnn" / "model.keras")
     expected = models.predict_ab(network, photos.images[rows[:5]])
-    np.testing.assert_allclose(
-        predict(photos, predictors, "cnn", rows[:5]), expected, rtol=1e-3, atol=1e-3
-    )
+    found = predict(photos, predictors, "cnn", rows[:5])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)

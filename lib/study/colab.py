@@ -11,10 +11,10 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-PLACE = "photo-colorization"  # folder in the user's Drive
 NEVER = ("tensorflow", "keras", "numpy", "jupyterlab", "ipykernel", "pytest", "ruff")
 # glibc gives each step's memory back to the system, and takes it again page by page: a third to
 # half of the time of training on a CPU. So it keeps it: one heap that never shrinks (mallopt(3)).
+# Threads of a kernel have begun others by then: run.KERNEL and `make lab` allow one from the start.
 MALLOPT = {-8: 1, -4: 0, -2: 64 << 20, -1: -1}  # ARENA_MAX, MMAP_MAX, TOP_PAD, TRIM_THRESHOLD
 
 
@@ -38,7 +38,7 @@ def prepare(drive=False, root="."):
         from google.colab import drive as mounted
 
         mounted.mount("/content/drive")
-        kept = Path("/content/drive/MyDrive") / PLACE
+        kept = Path("/content/drive/MyDrive/photo-colorization")
         shutil.copytree(results, kept, dirs_exist_ok=True)
         shutil.rmtree(results)
         results.symlink_to(kept)

@@ -38,8 +38,8 @@ from lib.study.progress import Progress
 from lib.study.steps import plan
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the kernels inherit; the second makes it this Python's kernel, not one of the user's.
-KERNEL = {"PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
+# What kernels inherit: 2, to be this Python's, not one of the user's; 3, see colab.keep_memory.
+KERNEL = {"PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "MALLOC_ARENA_MAX": "1"}
 RECORD, LOCK = "run.json", ".lock"
 MESSAGE_LINES = 12  # of a cell's error; the notebook has all of it
 

@@ -119,9 +119,7 @@ FIGURES = {
     "scribble_curve": scribbles,
     "looks": lambda: figures.looks(*strips(25), chosen=45),
     "nogan_curves": lambda: figures.nogan_curves(nogan_log()),
-    "nogan_curves of a critic alone": lambda: figures.nogan_curves(
-        nogan_log().assign(generator_loss=np.nan)
-    ),
+    "nogan_curves, critic": lambda: figures.nogan_curves(nogan_log().assign(generator_loss=np.nan)),
     "flow_diagram": figures.flow_diagram,
     "model_diagram": lambda: figures.model_diagram(keras_model(), 64, "A model"),
 }
@@ -194,9 +192,8 @@ def test_blocks_come_from_the_model():
     ]
     by_name = {block["name"]: block for block in found}
     assert by_name["encode1"]["shape"] == (16, 16, 8)
-    assert (
-        by_name["xception"]["shape"] == (8, 8, 12) and by_name["xception"]["kind"] == "pretrained"
-    )
+    assert by_name["xception"]["shape"] == (8, 8, 12)
+    assert by_name["xception"]["kind"] == "pretrained"
     assert by_name["global2"]["shape"] == (5,) and by_name["global2"]["kind"] == "dense"
     assert by_name["spread"]["kind"] == "other"
     assert by_name["decode3"]["shape"] == (16, 16, 8)
@@ -248,9 +245,8 @@ def test_histograms_say_what_lies_in_the_middle():
 
 def test_errors_are_set_against_the_baseline_of_least_error():
     table = colors(["mean_ab", "l_lookup", "random_photo", "cnn"])
-    table["rmse_ab"] = table["model"].map(
-        {"mean_ab": 9.0, "l_lookup": 10.0, "random_photo": 1.0, "cnn": 8.0}
-    )
+    errors = {"mean_ab": 9.0, "l_lookup": 10.0, "random_photo": 1.0, "cnn": 8.0}
+    table["rmse_ab"] = table["model"].map(errors)
     figure = figures.error_by_color(table)
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "best simple baseline (mean colour)" in words
