@@ -1,6 +1,6 @@
 """Skin, casts and wild colours of a study's networks; writes checks.csv beside this file.
 
-    python results/flickr8k-200/checks.py results/flickr8k-cpu val cnn generator gan
+    python results/flickr8k-200/checks.py results/flickr8k-cpu val cnn generator xception_skips gan
 
 Reads trained networks, and the photos they were trained on, see data.json. Measured on every fourth
 photo of a split (val or test):
@@ -82,8 +82,8 @@ def main(study, split, *names):
     old, others = made_old(given), samples(given.shape[1])
     lab_true = np.asarray(lab.rgb_to_lab(given))
     lightness, ab_true = lab_true[..., 0], lab_true[..., 1:]
-    skin = (chroma(ab_true) > 10) & (chroma(ab_true) < 40) & (abs(lightness - 57) < 28)
-    skin &= (hue(ab_true) > 30) & (hue(ab_true) < 75)
+    skin = (abs(chroma(ab_true) - 25) < 15) & (abs(hue(ab_true) - 52.5) < 22.5)
+    skin &= abs(lightness - 57) < 28
     training = wild(ab_of(photos.images[photos.rows("train")[::4]]))
     rows = []
 
